@@ -1,0 +1,1 @@
+"""Everything that talks to AWS. The only boto3 calls of the project, bootstrap aside."""

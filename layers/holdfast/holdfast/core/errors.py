@@ -1,0 +1,83 @@
+"""Every error that Holdfast raises on purpose.
+
+Adapters translate what AWS answers into a `ProviderError`; nothing above them sees a `ClientError`.
+"""
+
+from collections.abc import Iterable
+
+
+class HoldfastError(Exception):
+    """The root of all errors below."""
+
+
+class PlanError(HoldfastError):
+    """A plan document that cannot be used. Carries every problem found, not the first alone."""
+
+    def __init__(self, plan: str, problems: Iterable[str]) -> None:
+        self.plan = plan
+        self.problems = tuple(problems)
+        super().__init__(f"plan {plan!r} cannot be used: " + "; ".join(self.problems))
+
+
+class RequestError(HoldfastError):
+    """An event that does not say what it wants in the way that is documented."""
+
+
+class SettingsError(HoldfastError):
+    """An environment variable that is missing or has no usable value."""
+
+
+class RunFailed(HoldfastError):
+    """A run that ended with something missing. Raised after its report went out."""
+
+
+class ProviderError(HoldfastError):
+    """A call to AWS that did not do what it was asked.
+
+    `operation` and `code` are AWS's own names. `retryable` says that the same call may succeed later
+    without anybody changing anything.
+    """
+
+    retryable = False
+
+    def __init__(self, kind: str, resource: str, operation: str, code: str, message: str = "") -> None:
+        self.kind = kind
+        self.resource = resource
+        self.operation = operation
+        self.code = code
+        self.message = message
+        super().__init__(f"{operation} of {resource}: {code}" + (f": {message}" if message else ""))
+
+
+class NotFound(ProviderError):
+    """The thing is not, or no longer, there."""
+
+
+class AlreadyExists(ProviderError):
+    """The name is taken: by our own earlier call, or by somebody else's thing."""
+
+
+class AccessDenied(ProviderError):
+    """The role, a key policy or an organization's policy forbids the call."""
+
+
+class QuotaReached(ProviderError):
+    """The account may not have more of these until some are gone or the quota is raised."""
+
+
+class Throttled(ProviderError):
+    """AWS asked us to slow down, and did nothing."""
+
+    retryable = True
+
+
+class NotReady(ProviderError):
+    """The thing is busy: being created, modified, backed up or deleted."""
+
+    retryable = True
+
+
+class NoAnswer(ProviderError):
+    """No answer came, or a server error: whether the call took effect is not known."""
+
+    retryable = True

@@ -1,0 +1,187 @@
+"""The words of the design as types. All values are immutable; all instants are aware and in UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+HOLD_TAG = "holdfast:hold"
+PLAN_TAG = "holdfast:plan"
+OPT_OUT = "none"
+"""The value of `PLAN_TAG` that takes a resource out of every plan which does not include it by name."""
+
+
+def region_of(arn: str) -> str:
+    """The Region in an ARN (`arn:partition:service:region:account:…`)."""
+    return arn.split(":", 5)[3]
+
+
+def account_of(arn: str) -> str:
+    """The account id in an ARN."""
+    return arn.split(":", 5)[4]
+
+
+def name_of(arn: str) -> str:
+    """The resource's own name: what stands behind the ARN's last `:` or `/`."""
+    return arn.split(":", 5)[5].replace("/", ":").rsplit(":", 1)[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A thing that a plan protects, as it stands at the moment of the listing.
+
+    `unready` is empty when a backup can be made now. Otherwise it says in words why not, and `transient`
+    tells whether waiting will help (a table being created) or a person must act (an instance stopped).
+    """
+
+    kind: str
+    arn: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    unready: str = ""
+    transient: bool = False
+
+    @property
+    def name(self) -> str:
+        return name_of(self.arn)
+
+    @property
+    def region(self) -> str:
+        return region_of(self.arn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What makes a backup ours: whose it is, for which plan and slot, and of what.
+
+    `copy_of` is the ARN of the backup that a copy was made from, and empty on an original.
+    """
+
+    stack: str
+    plan: str
+    slot: datetime
+    source: str
+    copy_of: str = ""
+
+
+class BackupState(StrEnum):
+    """A backup's life, in every service's place: only `AVAILABLE` is one that can be restored."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One restorable thing, ours (`mark`) or somebody else's (`mark is None`).
+
+    `id` is its name within `region`; `source` the ARN of the resource that it was made from, which
+    AWS tells even of those that are not ours. `state_text` is AWS's own word for the state.
+    """
+
+    kind: str
+    arn: str
+    id: str
+    region: str
+    source: str
+    state: BackupState
+    mark: Mark | None = None
+    state_text: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    encrypted: bool = False
+    size_bytes: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether a person asked, by tag, that this backup is never pruned."""
+        return HOLD_TAG in self.tags
+
+    @property
+    def is_copy(self) -> bool:
+        return self.mark is not None and bool(self.mark.copy_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepPolicy:
+    """How many backups to keep, by restic's rules (see `core.retention`). `minimum` is a floor.
+
+    Counts are of periods that hold a backup, not of calendar periods.
+    """
+
+    last: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+    minimum: int = 1
+
+    @property
+    def keeps_nothing(self) -> bool:
+        return not (self.last or self.hourly or self.daily or self.weekly or self.monthly or self.yearly)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRule:
+    """One Region to copy to: its key for encrypted backups, its own policy, and copies in flight at most."""
+
+    region: str
+    keep: KeepPolicy
+    kms_key: str = ""
+    slots: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which resources a plan protects. Patterns are ARNs or globs over ARNs."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    types: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """How much one run may delete before a person has to read the list and approve it."""
+
+    max_deletes_per_run: int
+    max_delete_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A named policy. `docs/plans.md` says what each key means."""
+
+    name: str
+    select: Selection
+    keep: KeepPolicy
+    breaker: Breaker
+    copies: tuple[CopyRule, ...] = ()
+    time_zone: str = "UTC"
+    window_minutes: int = 720
+    rpo_hours: int = 26
+    rto_minutes: int = 60
+
+    def policy_for(self, region: str) -> KeepPolicy:
+        """The policy of a location: that of the copy rule for the Region, else the plan's own."""
+        return next((rule.keep for rule in self.copies if rule.region == region), self.keep)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where this stack stands: what is not of this stack and Region is not ours."""
+
+    stack: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a stage is asked to do. `approve` names the digest of a list of deletions that a person read."""
+
+    plan: str
+    slot: datetime
+    dry_run: bool = False
+    approve: str = ""

@@ -1,0 +1,203 @@
+"""What happened, in one form for every stage, for the whole run, the message and the record."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from holdfast.core.naming import format_slot, parse_slot
+
+SCHEMA = "holdfast.report/1"
+
+
+class Stage(StrEnum):
+    CREATE = "create"
+    COPY = "copy"
+    PRUNE = "prune"
+    REPORT = "report"
+
+
+class State(StrEnum):
+    """What became of one resource or backup in one stage. In order of how much it needs a person."""
+
+    FAILED = "failed"
+    PENDING = "pending"
+    DEFERRED = "deferred"
+    SKIPPED = "skipped"
+    DONE = "done"
+
+
+class Status(StrEnum):
+    """`ok`: nothing is missing. `partial`: something is, or is not finished. `refused`: a guard held
+    something back. `failed`: nothing was achieved, or the stage could not do its work."""
+
+    FAILED = "failed"
+    REFUSED = "refused"
+    PARTIAL = "partial"
+    OK = "ok"
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    COPY = "copy"
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One line of a report. `resource` is the ARN of what is protected, `backup` the id of the backup
+    that the action is about (empty when there is none yet), `region` where that backup stands."""
+
+    action: Action
+    state: State
+    kind: str
+    resource: str
+    region: str
+    reason: str
+    backup: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What two outcomes share that speak of the same act."""
+        return (self.action, self.resource, self.region, self.backup if self.action in _PER_BACKUP else "")
+
+
+_PER_BACKUP = frozenset({Action.COPY, Action.DELETE, Action.KEEP})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcomes of one stage, or of a whole run when `stage` is `report`.
+
+    `refusals` are sentences of guards that held something back; `problems` those that say why the work,
+    or a part of it, could not be done at all.
+    """
+
+    stage: Stage
+    plan: str
+    slot: datetime
+    run: str = ""
+    dry_run: bool = False
+    outcomes: Sequence[Outcome] = ()
+    refusals: Sequence[str] = ()
+    problems: Sequence[str] = ()
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> Status:
+        states = {outcome.state for outcome in self.outcomes}
+        missing = states & {State.FAILED, State.PENDING, State.DEFERRED}
+        if self.problems and State.DONE not in states:
+            return Status.FAILED
+        if self.refusals:
+            return Status.REFUSED
+        if State.FAILED in states and State.DONE not in states:
+            return Status.FAILED
+        return Status.PARTIAL if missing or self.problems else Status.OK
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many outcomes there are of each action and state: `{"create.done": 41, …}`, sorted."""
+        return dict(sorted(Counter(f"{one.action}.{one.state}" for one in self.outcomes).items()))
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether running the stage again later may achieve more."""
+        return any(one.state in (State.PENDING, State.DEFERRED) for one in self.outcomes)
+
+    def by_urgency(self) -> list[Outcome]:
+        """The outcomes, failures first."""
+        order = list(State)
+        return sorted(
+            self.outcomes, key=lambda one: (order.index(one.state), one.kind, one.resource, one.region)
+        )
+
+    def to_dict(self, *, most: int | None = None) -> dict[str, Any]:
+        """As `holdfast.report/1`. With `most`, the outcomes are cut to that many, failures first, and
+        `left_out` counts the rest."""
+        ordered = self.by_urgency()
+        shown = ordered if most is None else ordered[:most]
+        return {
+            "schema": SCHEMA,
+            "stage": str(self.stage),
+            "status": str(self.status),
+            "plan": self.plan,
+            "slot": format_slot(self.slot),
+            "run": self.run,
+            "dry_run": self.dry_run,
+            "unfinished": self.unfinished,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts,
+            "refusals": list(self.refusals),
+            "problems": list(self.problems),
+            "outcomes": [_outcome_to_dict(one) for one in shown],
+            "left_out": len(ordered) - len(shown),
+        }
+
+
+def report_from_dict(data: Mapping[str, Any]) -> Report:
+    """The report that `to_dict` wrote whole. Raises `ValueError` when it is of another schema or was cut."""
+    if data.get("schema") != SCHEMA:
+        raise ValueError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}")
+    if data["left_out"]:
+        raise ValueError(f"{data['left_out']} outcomes were left out of this report")
+    slot = parse_slot(data["slot"])
+    if slot is None:
+        raise ValueError(f"slot {data['slot']!r} is no time")
+    return Report(
+        stage=Stage(data["stage"]),
+        plan=data["plan"],
+        slot=slot,
+        run=data["run"],
+        dry_run=data["dry_run"],
+        outcomes=tuple(_outcome_from_dict(one) for one in data["outcomes"]),
+        refusals=tuple(data["refusals"]),
+        problems=tuple(data["problems"]),
+        seconds=data["seconds"],
+    )
+
+
+def carry_over(earlier: Report | None, now: Report) -> Report:
+    """The record of a stage that ran more than once for a slot: what an earlier sweep did stays told.
+
+    An outcome of the later sweep replaces the earlier one about the same act. Of the rest only what was
+    `done` stays: a backup that was deleted is not listed by the next sweep, but was deleted all the same.
+    """
+    if earlier is None:
+        return now
+    told = {one.key for one in now.outcomes}
+    kept = [one for one in earlier.outcomes if one.state is State.DONE and one.key not in told]
+    return replace(now, outcomes=(*now.outcomes, *kept), seconds=earlier.seconds + now.seconds)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The status of the whole: that of its worst part."""
+    order = list(Status)
+    return min(statuses, key=order.index, default=Status.FAILED)
+
+
+def _outcome_to_dict(one: Outcome) -> dict[str, str]:
+    return {
+        "action": str(one.action),
+        "state": str(one.state),
+        "kind": one.kind,
+        "resource": one.resource,
+        "region": one.region,
+        "backup": one.backup,
+        "reason": one.reason,
+    }
+
+
+def _outcome_from_dict(data: Mapping[str, str]) -> Outcome:
+    return Outcome(
+        action=Action(data["action"]),
+        state=State(data["state"]),
+        kind=data["kind"],
+        resource=data["resource"],
+        region=data["region"],
+        backup=data["backup"],
+        reason=data["reason"],
+    )

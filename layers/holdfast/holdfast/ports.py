@@ -1,0 +1,107 @@
+"""What the use cases need of the outside. Adapters implement these; the tests' fakes do too.
+
+Every method that talks to AWS raises `core.errors.ProviderError` or one of its subclasses, and nothing
+else. A method that lists returns everything or raises: a listing that broke off half way is no listing,
+so that no decision can be taken on one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from holdfast.core.model import Backup, Mark, Plan, Resource
+from holdfast.core.report import Report
+
+type Deadline = Callable[[], float]
+"""Seconds left before this work must be over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceQuery:
+    """Which resources a provider lists: those that bear all of `tags`, or `everything` of its kind."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    everything: bool = False
+
+
+class Provider(Protocol):
+    """One kind of resource and its backups, in every Region that the stack works in."""
+
+    @property
+    def kind(self) -> str:
+        """The word for this kind in plans, messages and `Resource.kind`."""
+
+    def resources(self, query: ResourceQuery) -> Sequence[Resource]:
+        """The resources of this kind in the home Region."""
+
+    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+        """The backups that people and tools made by hand or by API (no automated ones, none of AWS
+        Backup's) which stand in `region`: of all resources, or of the one whose ARN is `source`.
+
+        Ours and others' alike; only ours have a mark.
+        """
+
+    def create(self, resource: Resource, mark: Mark) -> Backup:
+        """Start a backup of the resource, named and tagged by `mark` in the same call.
+
+        Raises `AlreadyExists` when the name is taken, where the service has unique names.
+        """
+
+    def delete(self, backup: Backup) -> None:
+        """Delete one backup. Raises `NotFound` when it is gone already."""
+
+
+class Copier(Protocol):
+    """A kind whose backups can be copied to another Region by one call."""
+
+    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
+        """Start a copy of an available backup in `region`, named and tagged by `mark` (whose `copy_of`
+        is set), with the backup's own tags carried over. `kms_key` is empty for an unencrypted copy.
+
+        Raises `Throttled` when the destination takes no more copies now, `QuotaReached` when the account
+        may have no more snapshots there.
+        """
+
+
+class PlanStore(Protocol):
+    """Where plans are kept."""
+
+    def get(self, name: str) -> Plan:
+        """Raises `PlanError` when there is no such plan or it cannot be used."""
+
+
+class RecordStore(Protocol):
+    """Where the stages' reports are kept, whole."""
+
+    def save(self, report: Report) -> str:
+        """Store the report as the record of its plan, slot and stage. Returns its address."""
+
+    def load(self, plan: str, slot: datetime, stage: str) -> Report | None:
+        """The record of a stage, or `None` when it left none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message for people (`subject`, `text`) and machines (`data`), with attributes to filter by."""
+
+    subject: str
+    text: str
+    data: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Notifier(Protocol):
+    """How people are told."""
+
+    def publish(self, message: Message) -> None: ...
+
+
+class RunContext(Protocol):
+    """What a durable run can do: each call is remembered, and not repeated when the run is resumed."""
+
+    def invoke(self, stage: str, payload: Mapping[str, object]) -> dict[str, object]:
+        """Run a stage. Raises `StageCrashed` when it could not do its work at all."""
+
+    def wait(self, seconds: int) -> None:
+        """Let time pass without being billed for it."""

@@ -1,0 +1,1 @@
+"""What a stage does: list, decide with the core, act through the ports, report."""
