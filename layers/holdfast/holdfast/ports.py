@@ -6,12 +6,13 @@ so that no decision can be taken on one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from holdfast.core.model import Backup, Mark, Plan, Resource
-from holdfast.core.report import Report
+from holdfast.core.report import Report, Stage
 
 type Deadline = Callable[[], float]
 """Seconds left before this work must be over."""
@@ -75,10 +76,22 @@ class RecordStore(Protocol):
     """Where the stages' reports are kept, whole."""
 
     def save(self, report: Report) -> str:
-        """Store the report as the record of its plan, slot and stage. Returns its address."""
+        """Store the report as the record of its plan, slot and stage, with what an earlier one tells that
+        stays true (`core.report.carry_over`). Returns its address."""
 
-    def load(self, plan: str, slot: datetime, stage: str) -> Report | None:
+    def address(self, plan: str, slot: datetime, stage: Stage) -> str:
+        """Where the record of a stage is, or will be."""
+
+    def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
         """The record of a stage, or `None` when it left none."""
+
+
+class Turns(Protocol):
+    """Who may do now what only one may do at a time."""
+
+    def taken(self, name: str, seconds: float) -> AbstractContextManager[datetime | None]:
+        """Have the turn while inside, for `seconds` at most. Gives `None`, or the instant until which
+        somebody else has it at the latest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +111,13 @@ class Notifier(Protocol):
 
 
 class RunContext(Protocol):
-    """What a durable run can do: each call is remembered, and not repeated when the run is resumed."""
+    """What a durable run can do. Each result is remembered, and not asked for again when the run resumes."""
 
-    def invoke(self, stage: str, payload: Mapping[str, object]) -> dict[str, object]:
-        """Run a stage. Raises `StageCrashed` when it could not do its work at all."""
+    def step(self, name: str, work: Callable[[], dict[str, object]]) -> dict[str, object]:
+        """Do something small in place. `work` may run again after a crash, and should not raise."""
+
+    def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
+        """Run a stage's function to its end; its summary. Raises `StageCrashed` when it raised."""
 
     def wait(self, seconds: int) -> None:
         """Let time pass without being billed for it."""

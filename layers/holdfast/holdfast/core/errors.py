@@ -31,6 +31,10 @@ class RunFailed(HoldfastError):
     """A run that ended with something missing. Raised after its report went out."""
 
 
+class StageCrashed(HoldfastError):
+    """A stage that could not do its work at all: its function raised, ran out of time or was not run."""
+
+
 class ProviderError(HoldfastError):
     """A call to AWS that did not do what it was asked.
 

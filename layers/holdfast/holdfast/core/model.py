@@ -23,7 +23,7 @@ def account_of(arn: str) -> str:
 
 def name_of(arn: str) -> str:
     """The resource's own name: what stands behind the ARN's last `:` or `/`."""
-    return arn.split(":", 5)[5].replace("/", ":").rsplit(":", 1)[1]
+    return arn.split(":", 5)[5].replace("/", ":").rsplit(":", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

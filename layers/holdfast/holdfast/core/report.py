@@ -1,7 +1,7 @@
 """What happened, in one form for every stage, for the whole run, the message and the record."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -48,8 +48,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One line of a report. `resource` is the ARN of what is protected, `backup` the id of the backup
-    that the action is about (empty when there is none yet), `region` where that backup stands."""
+    """One line of a report. `resource` is the ARN of what is protected, or empty when the line is about
+    everything of its kind; `backup` the id of the backup that the action is about (empty when there is
+    none yet); `region` where that backup stands, or is to stand."""
 
     action: Action
     state: State
@@ -72,14 +73,13 @@ _PER_BACKUP = frozenset({Action.COPY, Action.DELETE, Action.KEEP})
 class Report:
     """The outcomes of one stage, or of a whole run when `stage` is `report`.
 
-    `refusals` are sentences of guards that held something back; `problems` those that say why the work,
-    or a part of it, could not be done at all.
+    `refusals` are sentences of guards that held something back; `problems` those that say why a stage
+    could not do its work at all. `seconds` is the time that the work took.
     """
 
     stage: Stage
     plan: str
     slot: datetime
-    run: str = ""
     dry_run: bool = False
     outcomes: Sequence[Outcome] = ()
     refusals: Sequence[str] = ()
@@ -88,15 +88,18 @@ class Report:
 
     @property
     def status(self) -> Status:
-        states = {outcome.state for outcome in self.outcomes}
-        missing = states & {State.FAILED, State.PENDING, State.DEFERRED}
-        if self.problems and State.DONE not in states:
+        """A run without a single new backup has failed, whatever its other stages did."""
+        main = self._states_of_main_outcomes()
+        if State.DONE not in main and (self.problems or State.FAILED in main):
             return Status.FAILED
         if self.refusals:
             return Status.REFUSED
-        if State.FAILED in states and State.DONE not in states:
-            return Status.FAILED
+        missing = {one.state for one in self.outcomes} & {State.FAILED, State.PENDING, State.DEFERRED}
         return Status.PARTIAL if missing or self.problems else Status.OK
+
+    def _states_of_main_outcomes(self) -> set[State]:
+        about_creating = self.stage in (Stage.CREATE, Stage.REPORT)
+        return {one.state for one in self.outcomes if one.action is Action.CREATE or not about_creating}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -126,7 +129,6 @@ class Report:
             "status": str(self.status),
             "plan": self.plan,
             "slot": format_slot(self.slot),
-            "run": self.run,
             "dry_run": self.dry_run,
             "unfinished": self.unfinished,
             "seconds": round(self.seconds, 3),
@@ -151,7 +153,6 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
         stage=Stage(data["stage"]),
         plan=data["plan"],
         slot=slot,
-        run=data["run"],
         dry_run=data["dry_run"],
         outcomes=tuple(_outcome_from_dict(one) for one in data["outcomes"]),
         refusals=tuple(data["refusals"]),
@@ -165,18 +166,32 @@ def carry_over(earlier: Report | None, now: Report) -> Report:
 
     An outcome of the later sweep replaces the earlier one about the same act. Of the rest only what was
     `done` stays: a backup that was deleted is not listed by the next sweep, but was deleted all the same.
+    A run's own report is made from such records, and replaces the one before it.
     """
-    if earlier is None:
+    if earlier is None or now.stage is Stage.REPORT:
         return now
     told = {one.key for one in now.outcomes}
     kept = [one for one in earlier.outcomes if one.state is State.DONE and one.key not in told]
     return replace(now, outcomes=(*now.outcomes, *kept), seconds=earlier.seconds + now.seconds)
 
 
-def worst(statuses: Iterable[Status]) -> Status:
-    """The status of the whole: that of its worst part."""
-    order = list(Status)
-    return min(statuses, key=order.index, default=Status.FAILED)
+def combine(
+    stages: Mapping[Stage, Report | None], plan: str, slot: datetime, problems: Sequence[str]
+) -> Report:
+    """The report of a run, from its stages' records. A stage without a record is a problem of the run."""
+    records = [record for record in stages.values() if record is not None]
+    silent = [
+        f"{stage}_backups left no record of this slot" for stage, record in stages.items() if record is None
+    ]
+    return Report(
+        stage=Stage.REPORT,
+        plan=plan,
+        slot=slot,
+        outcomes=tuple(one for record in records for one in record.outcomes),
+        refusals=tuple(one for record in records for one in record.refusals),
+        problems=(*problems, *(one for record in records for one in record.problems), *silent),
+        seconds=sum(record.seconds for record in records),
+    )
 
 
 def _outcome_to_dict(one: Outcome) -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""Copy a plan's backups to its other Regions. The only function whose role may copy."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from holdfast.bootstrap import bootstrap
+from holdfast.events import parse_request
+from holdfast.stage import deadline_of, finish
+from holdfast.usecases.copy import copy_backups
+
+logger = Logger()
+metrics = Metrics()
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    app = bootstrap()
+    request = parse_request(event, datetime.now(UTC))
+    plan = app.plans.get(request.plan)
+    report = copy_backups(app.providers, app.copiers, plan, request, app.home, deadline_of(context))
+    return finish(report, app.records, logger, metrics)

@@ -1,0 +1,25 @@
+"""Make the backups of a plan's resources for a slot. The only function whose role may create."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from holdfast.bootstrap import bootstrap
+from holdfast.events import parse_request
+from holdfast.stage import deadline_of, finish
+from holdfast.usecases.create import create_backups
+
+logger = Logger()
+metrics = Metrics()
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    app = bootstrap()
+    request = parse_request(event, datetime.now(UTC))
+    plan = app.plans.get(request.plan)
+    report = create_backups(app.providers, app.turns, plan, request, app.home, deadline_of(context))
+    return finish(report, app.records, logger, metrics)

@@ -1,0 +1,27 @@
+"""Delete the backups that a plan no longer keeps. The only function whose role may delete."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from holdfast.bootstrap import bootstrap
+from holdfast.events import parse_request
+from holdfast.stage import deadline_of, finish
+from holdfast.usecases.prune import prune_backups
+
+logger = Logger()
+metrics = Metrics()
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    app = bootstrap()
+    request = parse_request(event, datetime.now(UTC))
+    plan = app.plans.get(request.plan)
+    report = prune_backups(
+        app.providers, app.copiers, app.records, plan, request, app.home, deadline_of(context)
+    )
+    return finish(report, app.records, logger, metrics)

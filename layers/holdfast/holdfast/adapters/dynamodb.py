@@ -1,0 +1,136 @@
+"""DynamoDB tables and their on-demand backups.
+
+Such a backup stands in its table's Region only, cannot carry tags, and cannot be copied: its name is its
+mark (see `core.naming`). CreateBackup takes no token that would make it safe to repeat, and two backups may
+bear one name. So a call whose answer was lost is never repeated here; the next sweep lists, and sees.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from holdfast.adapters.calls import Pace, is_sent_once, paced, translated
+from holdfast.adapters.tagging import Tagging
+from holdfast.core import naming
+from holdfast.core.errors import Throttled
+from holdfast.core.model import Backup, BackupState, Mark, Resource, name_of
+from holdfast.ports import ResourceQuery
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BackupDetailsTypeDef, BackupSummaryTypeDef
+
+KIND = "dynamodb"
+PAGE_SIZE = 100
+
+# Calls a second that DynamoDB allows per account and Region, from its API reference. Others in the account
+# use them too, and calls bunch up on their way, so that a tenth is left over.
+CREATE_BACKUP_LIMIT = 50
+DELETE_BACKUP_LIMIT = 10
+LIST_BACKUPS_LIMIT = 5
+SHARE = 0.9
+
+CREATE_ATTEMPTS = 5
+FIRST_HOLD_SECONDS = 0.5
+"""How long all threads wait after CreateBackup was throttled; twice as long after each further time."""
+
+_STATES = {"CREATING": BackupState.CREATING, "AVAILABLE": BackupState.AVAILABLE}
+_DELETED = "DELETED"
+
+
+class DynamoDBBackups:
+    """The provider of kind `dynamodb`. `once` is a client that never retries by itself."""
+
+    def __init__(self, *, client: "DynamoDBClient", once: "DynamoDBClient", tagging: Tagging) -> None:
+        if not is_sent_once(once.meta.config):
+            raise ValueError("the client for CreateBackup retries by itself and would make second backups")
+        self._client = client
+        self._once = once
+        self._tagging = tagging
+        self._home = client.meta.region_name
+        self._create_pace = Pace(CREATE_BACKUP_LIMIT * SHARE)
+        self._delete_pace = Pace(DELETE_BACKUP_LIMIT * SHARE)
+        self._list_pace = Pace(LIST_BACKUPS_LIMIT * SHARE)
+
+    @property
+    def kind(self) -> str:
+        return KIND
+
+    def resources(self, query: ResourceQuery) -> Sequence[Resource]:
+        """The tables. Their state is not known, since telling it takes a call for each table: a table that
+        is not ready shows as `NotReady` when its backup is made."""
+        tags = self._tagging.tags_by_arn(KIND, "dynamodb:table", {} if query.everything else query.tags)
+        arns = self._every_table() if query.everything else list(tags)
+        return [Resource(kind=KIND, arn=arn, tags=tags.get(arn, {})) for arn in arns]
+
+    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+        if region != self._home:
+            return ()
+        table = {"TableName": name_of(source)} if source else {}
+        pages = self._client.get_paginator("list_backups").paginate(
+            BackupType="USER", PaginationConfig={"PageSize": PAGE_SIZE}, **table
+        )
+        with translated(KIND, source or region, "ListBackups"):
+            return [
+                self._listed(summary)
+                for page in paced(pages, self._list_pace, "LastEvaluatedBackupArn")
+                for summary in page.get("BackupSummaries", ())
+                if summary["BackupStatus"] != _DELETED
+            ]
+
+    def create(self, resource: Resource, mark: Mark) -> Backup:
+        """Raises `NoAnswer` when it is not known whether a backup was made. Never `AlreadyExists`."""
+        for attempt in range(CREATE_ATTEMPTS - 1):
+            try:
+                return self._create(resource, mark)
+            except Throttled:
+                self._create_pace.hold(FIRST_HOLD_SECONDS * 2**attempt)
+        return self._create(resource, mark)
+
+    def delete(self, backup: Backup) -> None:
+        self._delete_pace.wait()
+        with translated(KIND, backup.arn, "DeleteBackup"):
+            self._client.delete_backup(BackupArn=backup.arn)
+
+    def _create(self, resource: Resource, mark: Mark) -> Backup:
+        self._create_pace.wait()
+        with translated(KIND, resource.arn, "CreateBackup"):
+            details = self._once.create_backup(TableName=resource.name, BackupName=naming.backup_name(mark))[
+                "BackupDetails"
+            ]
+        return self._backup(details, resource.arn, mark)
+
+    def _backup(
+        self, answer: "BackupSummaryTypeDef | BackupDetailsTypeDef", source: str, mark: Mark | None
+    ) -> Backup:
+        return Backup(
+            kind=KIND,
+            arn=answer["BackupArn"],
+            id=answer["BackupName"],
+            region=self._home,
+            source=source,
+            state=_STATES.get(answer["BackupStatus"], BackupState.DELETING),
+            state_text=answer["BackupStatus"],
+            mark=mark,
+            encrypted=True,  # DynamoDB has no other
+            size_bytes=answer.get("BackupSizeBytes"),
+        )
+
+    def _listed(self, summary: "BackupSummaryTypeDef") -> Backup:
+        source = summary["TableArn"]
+        return self._backup(summary, source, naming.mark_from_backup_name(summary["BackupName"], source))
+
+    def _every_table(self) -> list[str]:
+        with translated(KIND, self._home, "ListTables"):
+            names = [
+                name
+                for page in self._client.get_paginator("list_tables").paginate(
+                    PaginationConfig={"PageSize": PAGE_SIZE}
+                )
+                for name in page["TableNames"]
+            ]
+        if not names:
+            return []
+        # ListTables gives names alone. What is before the name is the same in every table's ARN.
+        with translated(KIND, names[0], "DescribeTable"):
+            arn = self._client.describe_table(TableName=names[0])["Table"]["TableArn"]
+        return [f"{arn.removesuffix(names[0])}{name}" for name in names]

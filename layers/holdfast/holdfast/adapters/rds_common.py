@@ -1,0 +1,277 @@
+"""What RDS instances and clusters have in common: one API, one shape of snapshots, two sets of names.
+
+A snapshot bears its mark in tags, and its identifier is derived from the mark. It is ours when both agree
+(`core.naming`) and when AWS tells the same of where it came from.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar
+
+from holdfast.adapters.calls import Pace, translated
+from holdfast.adapters.tagging import Tagging
+from holdfast.core import naming
+from holdfast.core.model import Backup, BackupState, Mark, Resource, name_of, region_of
+from holdfast.ports import ResourceQuery
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_rds.type_defs import TagTypeDef
+
+PAGE_SIZE = 100
+GIB = 1024**3
+
+READY = frozenset({"available", "storage-optimization"})
+"""The states in which RDS takes a snapshot."""
+
+_LASTING = frozenset(
+    {
+        "cloning-failed",
+        "delete-precheck",
+        "deleting",
+        "failed",
+        "insufficient-capacity",
+        "migration-failed",
+        "restore-error",
+        "storage-full",
+    }
+)
+_LASTING_BEGINNINGS = ("inaccessible-encryption-credentials", "incompatible-")
+_STOPPED = frozenset({"stopped", "stopping"})
+
+_SNAPSHOT_STATES = {
+    "available": BackupState.AVAILABLE,
+    "deleted": BackupState.DELETING,
+    "deleting": BackupState.DELETING,
+    "error": BackupState.FAILED,
+    "failed": BackupState.FAILED,
+}
+"""Every other word (`creating`, `copying`, `pending` …) is one of a snapshot that is not yet usable."""
+
+_AUTOMATED = ("rds:", "awsbackup:")
+"""How the identifiers begin of those that RDS and AWS Backup made and delete themselves."""
+
+
+class RdsRegions:
+    """The RDS clients, and how fast each Region may be called. One object serves both kinds, since both
+    use the same API, and RDS publishes no rate: `calls_per_second` is per Region over both."""
+
+    def __init__(self, *, clients: "Callable[[str], RDSClient]", home: str, calls_per_second: float) -> None:
+        self.home = home
+        self._make = clients
+        self._per_second = calls_per_second
+        self._made: dict[str, tuple[RDSClient, Pace]] = {}
+        self._lock = Lock()
+
+    def of(self, region: str) -> "tuple[RDSClient, Pace]":
+        """The client and the pace of a Region, made when they are first asked for."""
+        with self._lock:
+            if region not in self._made:
+                self._made[region] = (self._make(region), Pace(self._per_second))
+            return self._made[region]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """An instance or a cluster, as far as backups go."""
+
+    arn: str
+    status: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A snapshot of an instance or of a cluster. `copied_from` is the ARN of the snapshot it is a copy of."""
+
+    arn: str
+    id: str
+    database: str
+    status: str
+    tags: Mapping[str, str]
+    copied_from: str
+    encrypted: bool
+    size_gib: int
+
+
+class RdsApiBackups(ABC):
+    """Provider and copier of one of the twins, which fill in their names of things."""
+
+    KIND: ClassVar[str]
+    LIMIT: ClassVar[int]
+    """The most characters of a snapshot's identifier."""
+    WORD: ClassVar[str]
+    """What one is called in a sentence: `instance`."""
+    RESOURCE_TYPE: ClassVar[str]
+    """What the Tagging API calls it."""
+    ARN_TYPE: ClassVar[str]
+    """What stands before its name in an ARN."""
+    NAMES: ClassVar["OperationNames"]
+
+    def __init__(self, *, regions: RdsRegions, tagging: Tagging) -> None:
+        self._regions = regions
+        self._tagging = tagging
+
+    @property
+    def kind(self) -> str:
+        return self.KIND
+
+    def resources(self, query: ResourceQuery) -> Sequence[Resource]:
+        tagged = (
+            None if query.everything else self._tagging.tags_by_arn(self.KIND, self.RESOURCE_TYPE, query.tags)
+        )
+        if tagged is not None and not tagged:
+            return ()
+        client, pace = self._regions.of(self._regions.home)
+        with translated(self.KIND, self._regions.home, self.NAMES.describe):
+            return [
+                self._resource(database)
+                for database in self._databases(client, pace)
+                if tagged is None or database.arn in tagged
+            ]
+
+    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+        client, pace = self._regions.of(region)
+        # Only where the source stands does RDS know its snapshots by it. A copy's source is in our mark.
+        database = name_of(source) if source and region_of(source) == region else ""
+        with translated(self.KIND, source or region, self.NAMES.describe_snapshots):
+            found = [
+                self._backup(snapshot, region)
+                for snapshot in self._snapshots(client, pace, database)
+                if not snapshot.id.startswith(_AUTOMATED)
+            ]
+        return [backup for backup in found if not source or backup.source == source]
+
+    def create(self, resource: Resource, mark: Mark) -> Backup:
+        client, pace = self._regions.of(self._regions.home)
+        tags = naming.tags_for(mark, resource.tags)
+        identifier = naming.snapshot_name(mark, self.LIMIT)
+        pace.wait()
+        with translated(self.KIND, resource.arn, self.NAMES.create):
+            snapshot = self._create(client, resource.name, identifier, tags)
+        return self._as_backup(snapshot, self._regions.home, mark.source, tags, mark)
+
+    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
+        client, pace = self._regions.of(region)
+        tags = naming.tags_for(mark, backup.tags)
+        identifier = naming.snapshot_name(mark, self.LIMIT)
+        pace.wait()
+        with translated(self.KIND, backup.arn, self.NAMES.copy):
+            snapshot = self._copy(client, backup, identifier, tags, kms_key)
+        return self._as_backup(snapshot, region, mark.source, tags, mark)
+
+    def delete(self, backup: Backup) -> None:
+        client, pace = self._regions.of(backup.region)
+        pace.wait()
+        with translated(self.KIND, backup.arn, self.NAMES.delete):
+            self._delete(client, backup.id)
+
+    @abstractmethod
+    def _databases(self, client: "RDSClient", pace: Pace) -> Iterable[Database]:
+        """All that are of this kind, from all pages."""
+
+    @abstractmethod
+    def _snapshots(self, client: "RDSClient", pace: Pace, database: str) -> Iterable[Snapshot]:
+        """All manual snapshots, or those of one database, from all pages."""
+
+    @abstractmethod
+    def _create(
+        self, client: "RDSClient", database: str, identifier: str, tags: Mapping[str, str]
+    ) -> Snapshot: ...
+
+    @abstractmethod
+    def _copy(
+        self, client: "RDSClient", backup: Backup, identifier: str, tags: Mapping[str, str], kms_key: str
+    ) -> Snapshot:
+        """`client` is the destination's. No tags are taken from the source: AWS's own among them would
+        make the call fail."""
+
+    @abstractmethod
+    def _delete(self, client: "RDSClient", identifier: str) -> None: ...
+
+    def _resource(self, database: Database) -> Resource:
+        unready, transient = readiness(self.WORD, database.status)
+        return Resource(
+            kind=self.KIND, arn=database.arn, tags=database.tags, unready=unready, transient=transient
+        )
+
+    def _backup(self, snapshot: Snapshot, region: str) -> Backup:
+        """A listed snapshot as a backup: ours when name, tags and origin agree."""
+        source = self._source(snapshot)
+        mark = naming.mark_from_tags(snapshot.id, snapshot.tags, self.LIMIT)
+        if mark is None or not _came_from(snapshot, source, mark):
+            return self._as_backup(snapshot, region, source, snapshot.tags)
+        return self._as_backup(snapshot, region, mark.source, snapshot.tags, mark)
+
+    def _as_backup(
+        self, snapshot: Snapshot, region: str, source: str, tags: Mapping[str, str], mark: Mark | None = None
+    ) -> Backup:
+        return Backup(
+            kind=self.KIND,
+            arn=snapshot.arn,
+            id=snapshot.id,
+            region=region,
+            source=source,
+            state=_SNAPSHOT_STATES.get(snapshot.status, BackupState.CREATING),
+            state_text=snapshot.status,
+            mark=mark,
+            tags=tags,
+            encrypted=snapshot.encrypted,
+            size_bytes=snapshot.size_gib * GIB,
+        )
+
+    def _source(self, snapshot: Snapshot) -> str:
+        """The ARN of the database, as far as AWS tells: of a copy from another Region it is the Region
+        that it was copied from last."""
+        origin = snapshot.copied_from if snapshot.copied_from.startswith("arn:") else snapshot.arn
+        return f"{_region_prefix(origin)}{self.ARN_TYPE}:{snapshot.database}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationNames:
+    """AWS's names of the operations, for error messages."""
+
+    describe: str
+    describe_snapshots: str
+    create: str
+    copy: str
+    delete: str
+
+
+def readiness(word: str, status: str) -> tuple[str, bool]:
+    """Why no snapshot can be made in this state (empty when it can), and whether waiting will help."""
+    if status in READY:
+        return "", False
+    if status in _STOPPED:
+        return f"the {word} is {status}: start it, or take it out of the plan", False
+    if status in _LASTING or status.startswith(_LASTING_BEGINNINGS):
+        return f"the {word} is in state {status}, which does not end by itself", False
+    return f"the {word} is in state {status}; a snapshot can be made when it is available", True
+
+
+def tags_of(entries: "Iterable[TagTypeDef]") -> dict[str, str]:
+    """RDS's list of tags as a mapping."""
+    return {entry["Key"]: entry.get("Value", "") for entry in entries if "Key" in entry}
+
+
+def tag_list(tags: Mapping[str, str]) -> "list[TagTypeDef]":
+    """A mapping as RDS's list of tags."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _came_from(snapshot: Snapshot, source: str, mark: Mark) -> bool:
+    """Whether AWS tells what the mark tells. It does not for a copy that a person made: tags, and even the
+    identifier in another Region, can be the same."""
+    if name_of(mark.source) != snapshot.database:
+        return False
+    if not mark.copy_of:
+        return source == mark.source and not snapshot.copied_from
+    copied_here = not mark.copy_of.startswith(_region_prefix(snapshot.arn))
+    return copied_here and snapshot.copied_from in ("", mark.copy_of)
+
+
+def _region_prefix(arn: str) -> str:
+    """An ARN up to its Region and account: `arn:aws:rds:us-east-1:123456789012:`."""
+    return ":".join(arn.split(":", 5)[:5]) + ":"

@@ -1,0 +1,121 @@
+"""The one place where everything is put together, once per execution environment.
+
+Each part is made when it is first asked for, so that a function makes only the clients that it uses.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+
+from holdfast.adapters.aurora import AuroraBackups
+from holdfast.adapters.calls import client_config
+from holdfast.adapters.dynamodb import DynamoDBBackups
+from holdfast.adapters.rds import RdsBackups
+from holdfast.adapters.rds_common import RdsRegions
+from holdfast.adapters.s3_records import S3Records
+from holdfast.adapters.s3_turns import S3Turns
+from holdfast.adapters.sns import SnsNotifier
+from holdfast.adapters.ssm_plans import SsmPlans
+from holdfast.adapters.tagging import Tagging
+from holdfast.core.errors import SettingsError
+from holdfast.core.model import Home, Plan
+from holdfast.plans import PlanLimits, parse_plan
+from holdfast.ports import Copier, Notifier, PlanStore, Provider, RecordStore, Turns
+from holdfast.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+    from mypy_boto3_s3 import S3Client
+
+KINDS = ("aurora", "dynamodb", "rds")
+"""The kinds of resources that `App.providers` has an adapter for."""
+
+
+class App:
+    """The parts of Holdfast, wired for one deployment."""
+
+    def __init__(self, settings: Settings, session: boto3.Session) -> None:
+        self.settings = settings
+        self.home = Home(stack=settings.stack, region=settings.region)
+        self._session = session
+
+    @cached_property
+    def providers(self) -> Mapping[str, Provider]:
+        """A provider for each kind. A new kind of resource is one more line here."""
+        made: list[Provider] = [self._dynamodb, self._rds, self._aurora]
+        return {provider.kind: provider for provider in made}
+
+    @cached_property
+    def copiers(self) -> Mapping[str, Copier]:
+        """The kinds whose backups can be copied to another Region."""
+        return {self._rds.kind: self._rds, self._aurora.kind: self._aurora}
+
+    @cached_property
+    def plans(self) -> PlanStore:
+        limits = PlanLimits(
+            kinds=KINDS, home_region=self.home.region, copy_regions=self.settings.copy_regions
+        )
+
+        def parse(name: str, text: str) -> Plan:
+            return parse_plan(name, text, limits)
+
+        client = self._session.client("ssm", config=client_config())
+        return SsmPlans(client=client, path=self.settings.plans_path, parse=parse)
+
+    @cached_property
+    def records(self) -> RecordStore:
+        return S3Records(client=self._s3, bucket=self.settings.bucket)
+
+    @cached_property
+    def turns(self) -> Turns:
+        return S3Turns(client=self._s3, bucket=self.settings.bucket)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        if not self.settings.topic_arn:
+            raise SettingsError("HOLDFAST_TOPIC_ARN is missing (see template.yaml)")
+        client = self._session.client("sns", config=client_config())
+        return SnsNotifier(client=client, topic_arn=self.settings.topic_arn)
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBBackups:
+        return DynamoDBBackups(
+            client=self._session.client("dynamodb", config=client_config()),
+            once=self._session.client("dynamodb", config=client_config(attempts=1)),
+            tagging=self._tagging,
+        )
+
+    @cached_property
+    def _rds(self) -> RdsBackups:
+        return RdsBackups(regions=self._rds_regions, tagging=self._tagging)
+
+    @cached_property
+    def _aurora(self) -> AuroraBackups:
+        return AuroraBackups(regions=self._rds_regions, tagging=self._tagging)
+
+    @cached_property
+    def _rds_regions(self) -> RdsRegions:
+        def client(region: str) -> "RDSClient":
+            return self._session.client("rds", region_name=region, config=client_config())
+
+        return RdsRegions(
+            clients=client, home=self.home.region, calls_per_second=self.settings.rds_calls_per_second
+        )
+
+    @cached_property
+    def _s3(self) -> "S3Client":
+        return self._session.client("s3", config=client_config())
+
+    @cached_property
+    def _tagging(self) -> Tagging:
+        return Tagging(self._session.client("resourcegroupstaggingapi", config=client_config()))
+
+
+@cache
+def bootstrap() -> App:
+    """The parts for this execution environment. Raises `SettingsError` when a variable is missing."""
+    settings = read_settings(os.environ)
+    return App(settings, boto3.Session(region_name=settings.region))

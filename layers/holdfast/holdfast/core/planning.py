@@ -1,0 +1,436 @@
+"""What a stage is to do: what there is, compared with what the plan wants. Every step has its reason."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from fnmatch import fnmatchcase
+from zoneinfo import ZoneInfo
+
+from holdfast.core.model import (
+    OPT_OUT,
+    PLAN_TAG,
+    Backup,
+    BackupState,
+    Breaker,
+    CopyRule,
+    Home,
+    Mark,
+    Plan,
+    Request,
+    Resource,
+    Selection,
+    region_of,
+)
+from holdfast.core.naming import format_slot
+from holdfast.core.report import Action, Outcome, State
+from holdfast.core.retention import Verdict, decide
+
+
+def is_ours(backup: Backup, home: Home, plan: str) -> bool:
+    """Whether this stack made the backup for this plan. Another Region's stack of the same name did not."""
+    mark = backup.mark
+    return (
+        mark is not None
+        and mark.stack == home.stack
+        and mark.plan == plan
+        and region_of(mark.source) == home.region
+    )
+
+
+def ours(backups: Iterable[Backup], home: Home, plan: str) -> list[Backup]:
+    """Those of the backups that this stack made for this plan."""
+    return [one for one in backups if is_ours(one, home, plan)]
+
+
+# --- selecting -------------------------------------------------------------------------------------------
+
+
+def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Resource], list[Outcome]]:
+    """The resources that a plan protects, by ARN, and an outcome for each that only a tag or pattern
+    keeps out of it, so that nobody wonders where it went."""
+    chosen: list[Resource] = []
+    left: list[Outcome] = []
+    for one in sorted(resources, key=lambda each: each.arn):
+        why_in = _why_in(one, selection)
+        if not why_in:
+            continue
+        why_out = _why_out(one, selection, why_in)
+        if why_out:
+            left.append(_outcome(Action.CREATE, State.SKIPPED, one.kind, one.arn, one.region, why_out))
+        else:
+            chosen.append(one)
+    return chosen, left
+
+
+def _why_in(one: Resource, selection: Selection) -> str:
+    if selection.tags and all(one.tags.get(key) == value for key, value in selection.tags.items()):
+        return "tags"
+    return next((pattern for pattern in selection.include if fnmatchcase(one.arn, pattern)), "")
+
+
+def _why_out(one: Resource, selection: Selection, why_in: str) -> str:
+    excluded = next((pattern for pattern in selection.exclude if fnmatchcase(one.arn, pattern)), "")
+    if excluded:
+        return f"the plan excludes {excluded}"
+    if one.tags.get(PLAN_TAG) == OPT_OUT and why_in != one.arn:
+        return f"its tag {PLAN_TAG}={OPT_OUT} takes it out of every plan that does not name it"
+    return ""
+
+
+# --- creating --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToCreate:
+    """A backup to make."""
+
+    resource: Resource
+    mark: Mark
+    reason: str
+
+    def outcome(self, state: State, reason: str, backup: str = "") -> Outcome:
+        one = self.resource
+        return _outcome(Action.CREATE, state, one.kind, one.arn, one.region, reason, backup)
+
+
+def plan_creates(
+    resources: Iterable[Resource], backups: Iterable[Backup], request: Request, home: Home
+) -> tuple[list[ToCreate], list[Outcome]]:
+    """What to create for the slot, and an outcome for each resource that needs no call or cannot have one."""
+    of_slot = {
+        one.mark.source: one
+        for one in sorted(ours(backups, home, request.plan), key=_most_useful_last)
+        if one.mark is not None and one.mark.slot == request.slot and not one.is_copy
+    }
+    steps: list[ToCreate] = []
+    outcomes: list[Outcome] = []
+    for one in resources:
+        mark = Mark(stack=home.stack, plan=request.plan, slot=request.slot, source=one.arn)
+        step = ToCreate(
+            resource=one, mark=mark, reason=f"it has no backup for the slot {format_slot(request.slot)}"
+        )
+        made = of_slot.get(one.arn)
+        if made is not None:
+            outcomes.append(step.outcome(*state_of_created(made), made.id))
+        elif one.unready:
+            outcomes.append(step.outcome(State.PENDING if one.transient else State.FAILED, one.unready))
+        else:
+            steps.append(step)
+    return steps, outcomes
+
+
+def state_of_created(backup: Backup) -> tuple[State, str]:
+    """How a backup of this slot stands: the outcome's state and reason."""
+    match backup.state:
+        case BackupState.AVAILABLE:
+            return State.DONE, "available"
+        case BackupState.CREATING:
+            return State.PENDING, f"being created (AWS says {backup.state_text or backup.state!s})"
+        case BackupState.DELETING:
+            return State.FAILED, "somebody is deleting it"
+        case BackupState.FAILED:
+            return State.FAILED, (
+                f"AWS ended it as {backup.state_text or backup.state!s}; its name is taken for this slot, "
+                "so the next slot makes the next attempt"
+            )
+
+
+def _most_useful_last(backup: Backup) -> int:
+    order = (BackupState.FAILED, BackupState.DELETING, BackupState.CREATING, BackupState.AVAILABLE)
+    return order.index(backup.state)
+
+
+# --- copying ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToCopy:
+    """A copy to start."""
+
+    backup: Backup
+    mark: Mark
+    region: str
+    kms_key: str
+    reason: str
+
+    def outcome(self, state: State, reason: str) -> Outcome:
+        one = self.backup
+        return _outcome(Action.COPY, state, one.kind, self.mark.source, self.region, reason, one.id)
+
+
+def plan_copies(
+    here: Iterable[Backup], there: Iterable[Backup], plan: Plan, rule: CopyRule, request: Request, home: Home
+) -> tuple[list[ToCopy], list[Outcome]]:
+    """What to copy to the rule's Region, newest first, and an outcome for each wanted copy that needs no
+    call or cannot have one now.
+
+    Wanted is what the Region's own policy would keep, were all of it there. `here` and `there` are all
+    backups of one kind that stand in the two Regions; those of others count against the Region's slots.
+    """
+    there = list(there)
+    copies = _live_copies(ours(there, home, plan.name))
+    room = rule.slots - sum(one.state is BackupState.CREATING for one in there)
+    steps: list[ToCopy] = []
+    outcomes: list[Outcome] = []
+    for original in _wanted_copies(ours(here, home, plan.name), copies, rule, plan, request):
+        step = _copy_step(original, rule, request)
+        copy = copies.get((step.mark.source, step.mark.slot))
+        if copy is not None:
+            outcomes.extend(_standing_copy(step, copy, request))
+            continue
+        hindrance = _hindrance(original, rule)
+        if hindrance is not None:
+            outcomes.append(step.outcome(*hindrance))
+        elif room <= 0:
+            outcomes.append(
+                step.outcome(State.DEFERRED, f"all {rule.slots} copy slots of {rule.region} are in use")
+            )
+        else:
+            room -= 1
+            steps.append(step)
+    return steps, outcomes
+
+
+def _live_copies(there: Iterable[Backup]) -> dict[tuple[str, datetime], Backup]:
+    """The copies by source and slot."""
+    return {
+        (one.mark.source, one.mark.slot): one
+        for one in sorted(there, key=_most_useful_last)
+        if one.mark is not None and one.is_copy
+    }
+
+
+def _wanted_copies(
+    here: Iterable[Backup],
+    copies: Mapping[tuple[str, datetime], Backup],
+    rule: CopyRule,
+    plan: Plan,
+    request: Request,
+) -> list[Backup]:
+    by_source: dict[str, list[Backup]] = defaultdict(list)
+    for one in here:
+        if one.mark is not None and not one.is_copy and one.state is not BackupState.DELETING:
+            by_source[one.mark.source].append(one)
+    standing: dict[str, list[Backup]] = defaultdict(list)
+    for (source, _), copy in copies.items():
+        if copy.state is BackupState.AVAILABLE:
+            standing[source].append(copy)
+    wanted = [
+        one
+        for source, originals in by_source.items()
+        for one in wanted_there(originals, standing[source], rule, plan, request.slot)
+    ]
+    return sorted(wanted, key=lambda one: (_slot(one), one.arn), reverse=True)
+
+
+def wanted_there(
+    originals: Sequence[Backup], copies: Sequence[Backup], rule: CopyRule, plan: Plan, now: datetime
+) -> list[Backup]:
+    """Those of one resource's originals that the rule's Region is to have a copy of.
+
+    The Region's policy is applied to everything that it could have: the originals (those still being
+    created as if they were done), and the copies whose original is gone.
+    """
+    hopeful = [
+        replace(one, state=BackupState.AVAILABLE) for one in originals if one.state is not BackupState.FAILED
+    ]
+    known = {one.mark.slot for one in hopeful if one.mark is not None}
+    orphans = [one for one in copies if one.mark is not None and one.mark.slot not in known]
+    verdicts = decide([*hopeful, *orphans], rule.keep, now, zone_of(plan))
+    kept = {verdict.backup.arn for verdict in verdicts if verdict.keep}
+    return [one for one in originals if one.arn in kept]
+
+
+def _copy_step(original: Backup, rule: CopyRule, request: Request) -> ToCopy:
+    if original.mark is None:
+        raise ValueError(f"{original.arn} bears no mark: only our own backups are copied")
+    return ToCopy(
+        backup=original,
+        mark=replace(original.mark, copy_of=original.arn),
+        region=rule.region,
+        kms_key=rule.kms_key,
+        reason=f"{rule.region} has no copy of it"
+        + ("" if original.mark.slot == request.slot else f" (of {format_slot(original.mark.slot)})"),
+    )
+
+
+def _standing_copy(step: ToCopy, copy: Backup, request: Request) -> list[Outcome]:
+    """Copies of earlier slots that stand as they should are not told again each night."""
+    if copy.state is BackupState.AVAILABLE and step.mark.slot != request.slot:
+        return []
+    return [step.outcome(*state_of_copy(copy))]
+
+
+def state_of_copy(copy: Backup) -> tuple[State, str]:
+    """How a copy stands: the outcome's state and reason."""
+    match copy.state:
+        case BackupState.AVAILABLE:
+            return State.DONE, f"available in {copy.region} as {copy.id}"
+        case BackupState.CREATING:
+            return State.PENDING, f"being copied (AWS says {copy.state_text or copy.state!s})"
+        case BackupState.DELETING:
+            return State.PENDING, f"an earlier copy is being deleted in {copy.region}"
+        case BackupState.FAILED:
+            return State.FAILED, (
+                f"AWS ended the copy {copy.id} as {copy.state_text or copy.state!s}; delete it in "
+                f"{copy.region}, and the next run copies again"
+            )
+
+
+def _hindrance(original: Backup, rule: CopyRule) -> tuple[State, str] | None:
+    """Why a copy cannot be started now, before any call is made; `None` when it can."""
+    if original.state is BackupState.CREATING:
+        return State.PENDING, "waits for the backup itself to be available"
+    if original.state is not BackupState.AVAILABLE:
+        return State.FAILED, f"the backup itself is {original.state}"
+    if original.encrypted and not rule.kms_key:
+        return State.FAILED, (
+            f"it is encrypted, and the plan names no kms_key for {rule.region}: "
+            f"give the copy a key of {rule.region}"
+        )
+    return None
+
+
+# --- pruning ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """All backups of one kind, by the Region they stand in: the home Region and each copy Region."""
+
+    kind: str
+    by_region: Mapping[str, Sequence[Backup]]
+    copied: bool
+    """Whether backups of this kind can be copied, so that their copies are to be waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunePlan:
+    """A verdict for every backup of ours, and the digest of those to delete."""
+
+    verdicts: Sequence[Verdict]
+
+    @property
+    def deletes(self) -> list[Verdict]:
+        """The verdicts to delete, oldest first."""
+        return sorted(
+            (one for one in self.verdicts if not one.keep),
+            key=lambda one: (_slot(one.backup), one.backup.arn),
+        )
+
+    @property
+    def digest(self) -> str:
+        """Names exactly this list of deletions, for a person to approve."""
+        arns = sorted(one.backup.arn for one in self.deletes)
+        return hashlib.sha256("\n".join(arns).encode()).hexdigest()[:16]
+
+
+def plan_prune(
+    standing: Iterable[Standing], plan: Plan, now: datetime, home: Home, spared: Mapping[str, str]
+) -> PrunePlan:
+    """What to delete, by each location's policy and every guard that looks at one resource.
+
+    `spared` names resources (by ARN) that are not pruned in this run, and why. The breaker, which looks
+    at the whole list, is `tripped`.
+    """
+    verdicts: list[Verdict] = []
+    for kind in standing:
+        groups: dict[str, dict[str, list[Backup]]] = defaultdict(lambda: defaultdict(list))
+        for region, backups in kind.by_region.items():
+            for one in ours(backups, home, plan.name):
+                groups[_source(one)][region].append(one)
+        for source in sorted(groups):
+            verdicts += _prune_resource(groups[source], kind, plan, now, home, spared.get(source, ""))
+    return PrunePlan(verdicts=verdicts)
+
+
+def _prune_resource(
+    by_region: Mapping[str, Sequence[Backup]],
+    kind: Standing,
+    plan: Plan,
+    now: datetime,
+    home: Home,
+    spared: str,
+) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    for region, backups in sorted(by_region.items()):
+        for verdict in decide(backups, plan.policy_for(region), now, zone_of(plan)):
+            withheld = "" if verdict.keep else spared
+            if not verdict.keep and not withheld and region == home.region and kind.copied:
+                withheld = _needed_for_copy(verdict.backup, by_region, plan, now, home)
+            verdicts.append(
+                Verdict(backup=verdict.backup, keep=True, reason=f"{withheld} (else: {verdict.reason})")
+                if withheld
+                else verdict
+            )
+    return verdicts
+
+
+def _needed_for_copy(
+    original: Backup, by_region: Mapping[str, Sequence[Backup]], plan: Plan, now: datetime, home: Home
+) -> str:
+    """Why an original must stay for the sake of a copy of it, or nothing."""
+    if original.state is not BackupState.AVAILABLE:
+        return ""
+    for rule in plan.copies:
+        there = by_region.get(rule.region, ())
+        of_slot = [one for one in there if _slot(one) == _slot(original)]
+        if any(one.state is BackupState.CREATING for one in of_slot):
+            return f"it is being copied to {rule.region}"
+        if any(one.state is BackupState.AVAILABLE for one in of_slot):
+            continue
+        standing = [one for one in there if one.state is BackupState.AVAILABLE]
+        if original in wanted_there(by_region.get(home.region, ()), standing, rule, plan, now):
+            return f"its copy in {rule.region} is still missing"
+    return ""
+
+
+def tripped(prune: PrunePlan, breaker: Breaker, approve: str) -> str:
+    """The refusal when the list of deletions is longer than one run may delete unread, else nothing.
+
+    `approve` is the digest that a person gave. It lets exactly that list pass, and no other.
+    """
+    deletes, standing = len(prune.deletes), len(prune.verdicts)
+    if not deletes or approve == prune.digest:
+        return ""
+    limits = []
+    if deletes > breaker.max_deletes_per_run:
+        limits.append(f"prune.max_deletes_per_run is {breaker.max_deletes_per_run}")
+    if deletes > breaker.max_delete_share * standing:
+        limits.append(f"prune.max_delete_share is {breaker.max_delete_share:g}")
+    if not limits:
+        return ""
+    stale = f"The approval {approve} is of another list. " if approve else ""
+    return (
+        f"{stale}{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
+        f'Read the list, and invoke prune_backups again with "approve": "{prune.digest}" if it is right.'
+    )
+
+
+def zone_of(plan: Plan) -> tzinfo:
+    """The zone of a plan's periods. The name was checked when the plan was parsed."""
+    return UTC if plan.time_zone == "UTC" else ZoneInfo(plan.time_zone)
+
+
+def _slot(backup: Backup) -> datetime:
+    return _mark(backup).slot
+
+
+def _source(backup: Backup) -> str:
+    return _mark(backup).source
+
+
+def _mark(backup: Backup) -> Mark:
+    if backup.mark is None:
+        raise ValueError(f"{backup.arn} bears no mark: plans are made for our own backups alone")
+    return backup.mark
+
+
+def _outcome(
+    action: Action, state: State, kind: str, resource: str, region: str, reason: str, backup: str = ""
+) -> Outcome:
+    return Outcome(
+        action=action, state=state, kind=kind, resource=resource, region=region, reason=reason, backup=backup
+    )

@@ -1,0 +1,58 @@
+"""The events that start a stage, read at the edge into a `core.model.Request`."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from holdfast.core.errors import RequestError
+from holdfast.core.model import Request
+from holdfast.core.naming import PLAN_NAME, parse_slot
+from holdfast.plans import PLAN_NAME_RULE
+
+_KEYS = ("plan", "slot", "dry_run", "approve", "problems")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+
+
+def parse_request(event: Mapping[str, Any], now: datetime) -> Request:
+    """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute.
+
+    An EventBridge event may wrap the request as its `detail`. Raises `RequestError` with every mistake.
+    """
+    wrapped = "detail-type" in event
+    body = event.get("detail") if wrapped else event
+    if not isinstance(body, Mapping):
+        raise RequestError(f"the event is {body!r}; give an object such as {{'plan': 'nightly'}}")
+    problems = [
+        f"{key}: unknown key; allowed are {', '.join(_KEYS)}"
+        for key in sorted(map(str, set(body) - set(_KEYS)))
+    ]
+    plan = body.get("plan")
+    if not isinstance(plan, str) or not PLAN_NAME.fullmatch(plan):
+        problems.append(f"plan: {plan!r} is not the name of a plan; give {PLAN_NAME_RULE}")
+    given = body.get("slot", event.get("time") if wrapped else None)
+    slot = parse_slot(given) if isinstance(given, str) else None
+    if given is not None and slot is None:
+        problems.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
+    dry_run = body.get("dry_run", False)
+    if not isinstance(dry_run, bool):
+        problems.append(f"dry_run: {dry_run!r} is not allowed; give true or false")
+    approve = body.get("approve", "")
+    if not isinstance(approve, str) or (approve and not _DIGEST.fullmatch(approve)):
+        problems.append(f"approve: {approve!r} is no digest; give the 16 characters that the refusal named")
+    if problems:
+        raise RequestError("the event cannot be used: " + "; ".join(problems))
+    return Request(
+        plan=str(plan),
+        slot=slot or now.astimezone(UTC).replace(second=0, microsecond=0),
+        dry_run=bool(dry_run),
+        approve=str(approve),
+    )
+
+
+def parse_problems(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sentences that a run hands to the report stage about stages which could not do their work."""
+    given = event.get("problems", [])
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise RequestError(f"problems: {given!r} is not allowed; give a list of sentences")
+    return tuple(given)

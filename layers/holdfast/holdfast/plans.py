@@ -1,0 +1,305 @@
+"""Plan documents: JSON text, checked whole, into a `core.model.Plan`.
+
+Every mistake in a document is told at once, each with its key, its value and what is allowed. The
+descriptions of the fields below are those sentences, and `docs/plans.md` explains the keys.
+"""
+
+import json
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, get_args
+from zoneinfo import available_timezones
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from holdfast.core.errors import PlanError
+from holdfast.core.model import Breaker, CopyRule, KeepPolicy, Plan, Selection, region_of
+from holdfast.core.naming import PLAN_NAME
+
+PLAN_NAME_RULE = "1 to 32 lower-case letters and digits, a letter first"
+
+_Count = Annotated[int, Field(ge=0, le=10_000, description="a whole number from 0 to 10000")]
+_Text = Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class _Document(BaseModel):
+    """Nothing is guessed: no unknown key, no number from a string."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Keep(_Document):
+    last: _Count = 0
+    hourly: _Count = 0
+    daily: _Count = 0
+    weekly: _Count = 0
+    monthly: _Count = 0
+    yearly: _Count = 0
+    minimum: int = Field(default=2, ge=1, le=10_000, description="a whole number from 1 to 10000")
+
+    @model_validator(mode="after")
+    def _keeps_something(self) -> Self:
+        if self.policy().keeps_nothing:
+            raise _mistake(
+                "no count is above 0, so it would keep nothing; "
+                "give at least one of last, hourly, daily, weekly, monthly, yearly"
+            )
+        return self
+
+    def policy(self) -> KeepPolicy:
+        return KeepPolicy(**self.model_dump())
+
+    @property
+    def kept_when_full(self) -> int:
+        """How many backups of a resource stand at most once every rule has what it counts."""
+        counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
+        return max(self.minimum, sum(counts))
+
+
+class _Select(_Document):
+    tags: dict[_Text, str] = Field(default_factory=dict, description="an object of tag keys and values")
+    include: tuple[_Text, ...] = Field(default=(), description="a list of ARNs or globs over ARNs")
+    exclude: tuple[_Text, ...] = Field(default=(), description="a list of ARNs or globs over ARNs")
+    types: tuple[str, ...] | None = Field(default=None, description="a list of kinds of resources")
+
+    @field_validator("types")
+    @classmethod
+    def _known_kinds(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        kinds = _limits(info).kinds
+        unknown = [kind for kind in value or () if kind not in kinds]
+        if unknown or value == ():
+            raise _mistake(
+                f"{json.dumps(value)} is not allowed; give some of {_list(kinds)}, or leave it out"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _selects_something(self) -> Self:
+        if not self.tags and not self.include:
+            raise _mistake("it selects by nothing; give at least one of select.tags and select.include")
+        return self
+
+
+class _Copy(_Document):
+    region: str = Field(description="the name of an AWS Region")
+    kms_key: str = Field(
+        default="", pattern=r"^(arn:[^:]+:kms:[^:]+:[^:]*:.+)?$", description="the ARN of a KMS key, or empty"
+    )
+    keep: _Keep = Field(description="an object of counts, as in the plan's own keep")
+    slots: int = Field(default=20, ge=1, le=1000, description="a whole number from 1 to 1000")
+
+    @field_validator("region")
+    @classmethod
+    def _allowed_region(cls, value: str, info: ValidationInfo) -> str:
+        limits = _limits(info)
+        if value == limits.home_region:
+            raise _mistake(f"{value!r} is where the backups are made; give another Region")
+        if value not in limits.copy_regions:
+            raise _mistake(
+                f"{value!r} is not allowed; this stack may copy to "
+                f"{_list(limits.copy_regions) or 'no Region'} (template parameter CopyRegion)"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _key_of_the_region(self) -> Self:
+        if self.kms_key and region_of(self.kms_key) != self.region:
+            raise _mistake(f"kms_key {self.kms_key!r} is of another Region; give a key of {self.region}")
+        return self
+
+
+class _Prune(_Document):
+    max_deletes_per_run: int = Field(default=100, ge=0, description="a whole number, 0 or more")
+    max_delete_share: float = Field(default=0.25, ge=0, le=1, description="a number from 0 to 1")
+
+
+class _Plan(_Document):
+    name: str = Field(description=PLAN_NAME_RULE)
+    select: _Select = Field(description="an object with at least one of tags and include")
+    keep: _Keep = Field(description="an object of counts")
+    copies: tuple[_Copy, ...] = Field(default=(), description="a list of Regions to copy to")
+    time_zone: str = Field(default="UTC", description="a zone of the IANA database, as Europe/Berlin is one")
+    window_minutes: int = Field(default=720, ge=1, le=1440, description="a whole number from 1 to 1440")
+    rpo_hours: int = Field(default=26, ge=1, le=8784, description="a whole number from 1 to 8784")
+    rto_minutes: int = Field(default=60, ge=1, le=525_600, description="a whole number from 1 to 525600")
+    prune: _Prune = Field(default_factory=_Prune, description="an object of limits")
+
+    @field_validator("name")
+    @classmethod
+    def _own_name(cls, value: str, info: ValidationInfo) -> str:
+        stored_as = info.context["name"] if info.context else value
+        if not PLAN_NAME.fullmatch(value):
+            raise _mistake(f"{value!r} is not allowed; give {PLAN_NAME_RULE}")
+        if value != stored_as:
+            raise _mistake(f"{value!r} is stored as the plan {stored_as!r}; give both the same name")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _existing_zone(cls, value: str) -> str:
+        if value != "UTC" and value not in available_timezones():
+            raise _mistake(f"{value!r} is not allowed; give {cls.model_fields['time_zone'].description}")
+        return value
+
+    @field_validator("copies")
+    @classmethod
+    def _each_region_once(cls, value: tuple[_Copy, ...]) -> tuple[_Copy, ...]:
+        regions = [copy.region for copy in value]
+        repeated = sorted({region for region in regions if regions.count(region) > 1})
+        if repeated:
+            raise _mistake(f"{_list(repeated)} is given more than once; give each Region once")
+        return value
+
+    @model_validator(mode="after")
+    def _breaker_lets_a_usual_night_pass(self) -> Self:
+        """A full policy deletes one backup for each that it makes. A share below that refuses every run."""
+        keeps = {"keep": self.keep} | {f"copies[{i}].keep": one.keep for i, one in enumerate(self.copies)}
+        where, smallest = min(keeps.items(), key=lambda each: each[1].kept_when_full)
+        standing = smallest.kept_when_full + 1
+        if self.prune.max_delete_share < 1 / standing:
+            raise _mistake(
+                f"prune.max_delete_share: {self.prune.max_delete_share:g} is too small for {where}, which "
+                f"keeps {standing - 1}: each run makes 1 and deletes 1 of {standing}; "
+                f"give at least {math.ceil(100 / standing) / 100:.2f}"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLimits:
+    """What a deployment allows its plans: the kinds that it knows, its own Region, and where it may copy."""
+
+    kinds: Collection[str]
+    home_region: str
+    copy_regions: Collection[str]
+
+
+def parse_plan(name: str, text: str, limits: PlanLimits) -> Plan:
+    """The plan in a document that is stored under `name`. Raises `PlanError` with every mistake found."""
+    data = _read_json(name, text)
+    try:
+        document = _Plan.model_validate_json(json.dumps(data), context={"name": name, "limits": limits})
+    except ValidationError as error:
+        raise PlanError(name, [_sentence(one) for one in error.errors()]) from None
+    return _plan_of(document, limits)
+
+
+def _read_json(name: str, text: str) -> object:
+    repeated: list[str] = []
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        repeated.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        return dict(pairs)
+
+    try:
+        data: object = json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise PlanError(
+            name, [f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})"]
+        ) from None
+    if repeated:
+        raise PlanError(name, [f"{key}: given twice; give it once" for key in repeated])
+    return data
+
+
+def _limits(info: ValidationInfo) -> PlanLimits:
+    limits = (info.context or {}).get("limits")
+    if not isinstance(limits, PlanLimits):
+        raise TypeError("a plan is validated with its limits as context")
+    return limits
+
+
+def _mistake(sentence: str) -> PydanticCustomError:
+    """A mistake whose sentence names the value and what is allowed by itself."""
+    return PydanticCustomError("mistake", "{sentence}", {"sentence": sentence})
+
+
+def _plan_of(document: _Plan, limits: PlanLimits) -> Plan:
+    select = document.select
+    return Plan(
+        name=document.name,
+        select=Selection(
+            tags=select.tags,
+            include=select.include,
+            exclude=select.exclude,
+            types=frozenset(limits.kinds if select.types is None else select.types),
+        ),
+        keep=document.keep.policy(),
+        breaker=Breaker(**document.prune.model_dump()),
+        copies=tuple(
+            CopyRule(region=copy.region, kms_key=copy.kms_key, keep=copy.keep.policy(), slots=copy.slots)
+            for copy in document.copies
+        ),
+        time_zone=document.time_zone,
+        window_minutes=document.window_minutes,
+        rpo_hours=document.rpo_hours,
+        rto_minutes=document.rto_minutes,
+    )
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """One mistake: the key as one writes it (`copies[0].keep.daily`), the value, what is allowed."""
+    path = error["loc"]
+    if error["type"] == "extra_forbidden":
+        model = _model_at(path[:-1])
+        allowed = _list(model.model_fields) if model else ""
+        return f"{_dotted(path)}: unknown key; allowed are {allowed}"
+    if not path and error["type"] == "mistake":
+        return error["msg"]
+    if not path:
+        return f"the document is {json.dumps(error['input'])}; give an object"
+    if error["type"] == "mistake":
+        return f"{_dotted(path)}: {error['msg']}"
+    allowed = _allowed_at(path)
+    if error["type"] == "missing":
+        return f"{_dotted(path)}: missing; give {allowed}"
+    return f"{_dotted(path)}: {json.dumps(error['input'])} is not allowed; give {allowed}"
+
+
+def _model_at(path: Iterable[str | int]) -> type[_Document] | None:
+    model: type[_Document] | None = _Plan
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = model.model_fields.get(step) if model else None
+        model = _document_in(field.annotation) if field else None
+    return model
+
+
+def _document_in(annotation: object) -> type[_Document] | None:
+    """The document class in a field's type: itself, or inside `tuple[…]`."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, _Document):
+            return candidate
+    return None
+
+
+def _allowed_at(path: tuple[str | int, ...]) -> str:
+    """The description of the deepest field that the path names."""
+    described = "a value of another type"
+    for length in range(1, len(path) + 1):
+        step = path[length - 1]
+        model = _model_at(path[: length - 1])
+        if model and isinstance(step, str) and step in model.model_fields:
+            described = model.model_fields[step].description or described
+    return described
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))

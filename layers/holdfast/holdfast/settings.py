@@ -1,0 +1,58 @@
+"""What the template tells the functions: environment variables, read once, all mistakes named at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from holdfast.core.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The deployment, as the functions need to know it. Those of one function alone may be empty."""
+
+    stack: str
+    region: str
+    plans_path: str
+    bucket: str
+    copy_regions: tuple[str, ...]
+    rds_calls_per_second: float
+    topic_arn: str
+    stage_functions: Mapping[str, str]
+    """The alias to invoke of each stage, by the stage's name."""
+
+
+_REQUIRED = ("HOLDFAST_STACK", "AWS_REGION", "HOLDFAST_PLANS_PATH", "HOLDFAST_BUCKET")
+_STAGE_VARIABLES = {
+    "create": "HOLDFAST_CREATE_FUNCTION",
+    "copy": "HOLDFAST_COPY_FUNCTION",
+    "prune": "HOLDFAST_PRUNE_FUNCTION",
+    "report": "HOLDFAST_REPORT_FUNCTION",
+}
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Raises `SettingsError` that names every variable which is missing or has no usable value."""
+    problems = [f"{name} is missing" for name in _REQUIRED if not environment.get(name)]
+    rate_text = environment.get("HOLDFAST_RDS_CALLS_PER_SECOND", "5")
+    try:
+        rate = float(rate_text)
+    except ValueError:
+        rate = 0
+    if not 0 < rate <= 100:
+        problems.append(f"HOLDFAST_RDS_CALLS_PER_SECOND is {rate_text!r}: give a number above 0, at most 100")
+    if problems:
+        raise SettingsError("the environment cannot be used: " + "; ".join(problems) + " (see template.yaml)")
+    return Settings(
+        stack=environment["HOLDFAST_STACK"],
+        region=environment["AWS_REGION"],
+        plans_path=environment["HOLDFAST_PLANS_PATH"].rstrip("/"),
+        bucket=environment["HOLDFAST_BUCKET"],
+        copy_regions=tuple(
+            one.strip() for one in environment.get("HOLDFAST_COPY_REGIONS", "").split(",") if one.strip()
+        ),
+        rds_calls_per_second=rate,
+        topic_arn=environment.get("HOLDFAST_TOPIC_ARN", ""),
+        stage_functions={
+            stage: environment[name] for stage, name in _STAGE_VARIABLES.items() if environment.get(name)
+        },
+    )

@@ -1,0 +1,38 @@
+"""What every handler does around its stage: how much time it has, and what it leaves behind."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from holdfast.core.report import Report
+from holdfast.ports import Deadline, RecordStore
+from holdfast.telemetry import tell
+from holdfast.usecases.publish import Published
+
+MOST_OUTCOMES = 50
+"""Outcomes in a summary: what a durable run remembers of a stage stays below its 256 KB."""
+
+MOST_OUTCOMES_OF_DRY_RUN = 5000
+"""A dry run is not recorded, so its answer is all there is: as much as Lambda's 6 MB takes."""
+
+
+def deadline_of(context: LambdaContext) -> Deadline:
+    """The seconds that the invocation has left."""
+    return lambda: context.get_remaining_time_in_millis() / 1000
+
+
+def finish(report: Report, records: RecordStore, logger: Logger, metrics: Metrics) -> dict[str, Any]:
+    """Log the report, count it, store it whole, and answer with its summary. A dry run stores nothing."""
+    tell(report, logger, metrics)
+    if report.dry_run:
+        return report.to_dict(most=MOST_OUTCOMES_OF_DRY_RUN)
+    return report.to_dict(most=MOST_OUTCOMES) | {"record": records.save(report)}
+
+
+def finish_run(published: Published, logger: Logger, metrics: Metrics) -> dict[str, Any]:
+    """Log and count the run's report, and answer with its summary and the message that people got."""
+    tell(published.report, logger, metrics)
+    message = published.message
+    summary = published.report.to_dict(most=MOST_OUTCOMES)
+    return summary | {"subject": message.subject, "text": message.text, "sent": published.sent}

@@ -1,0 +1,107 @@
+"""Stage two: a copy of each backup in each Region that the plan names."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from holdfast.core.errors import AlreadyExists, ProviderError
+from holdfast.core.model import Backup, CopyRule, Home, Plan, Request
+from holdfast.core.planning import ToCopy, ours, plan_copies, state_of_copy
+from holdfast.core.report import Action, Outcome, Report, Stage, State
+from holdfast.ports import Copier, Deadline, Provider
+from holdfast.usecases.sweep import sweep, unlisted
+
+
+def copy_backups(
+    providers: Mapping[str, Provider],
+    copiers: Mapping[str, Copier],
+    plan: Plan,
+    request: Request,
+    home: Home,
+    deadline: Deadline,
+) -> Report:
+    """Start the copies that are missing; with `dry_run`, only say which."""
+    started = time.monotonic()
+    outcomes: list[Outcome] = []
+    for kind in sorted(plan.select.types) if plan.copies else ():
+        provider = providers[kind]
+        try:
+            here = provider.backups(home.region)
+        except ProviderError as error:
+            outcomes += [unlisted(Action.COPY, kind, rule.region, error) for rule in plan.copies]
+            continue
+        copier = copiers.get(kind)
+        for rule in plan.copies:
+            if copier is None:
+                outcomes += _cannot_leave(here, plan, rule, request, home)
+            else:
+                outcomes += _copy_kind(provider, copier, here, plan, rule, request, home, deadline)
+    return Report(
+        stage=Stage.COPY,
+        plan=plan.name,
+        slot=request.slot,
+        dry_run=request.dry_run,
+        outcomes=outcomes,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _copy_kind(
+    provider: Provider,
+    copier: Copier,
+    here: Sequence[Backup],
+    plan: Plan,
+    rule: CopyRule,
+    request: Request,
+    home: Home,
+    deadline: Deadline,
+) -> list[Outcome]:
+    try:
+        there = provider.backups(rule.region)
+    except ProviderError as error:
+        return [unlisted(Action.COPY, provider.kind, rule.region, error)]
+    steps, known = plan_copies(here, there, plan, rule, request, home)
+
+    def act(step: ToCopy) -> Outcome:
+        if request.dry_run:
+            return step.outcome(State.SKIPPED, f"dry run: would copy, since {step.reason}")
+        try:
+            copy = copier.copy(step.backup, step.region, step.mark, step.kms_key)
+        except AlreadyExists:
+            return _settle(provider, step)
+        return step.outcome(*state_of_copy(copy))
+
+    def instead(step: ToCopy, state: State, reason: str) -> Outcome:
+        return step.outcome(state, reason)
+
+    return [*known, *sweep(steps, act, instead, deadline)]
+
+
+def _settle(provider: Provider, step: ToCopy) -> Outcome:
+    """The name is taken in the other Region: by this very copy, or by something else."""
+    for one in provider.backups(step.region, step.mark.source):
+        if one.mark == step.mark:
+            return step.outcome(*state_of_copy(one))
+    return step.outcome(
+        State.FAILED,
+        f"the name that its copy should have is taken in {step.region} by a snapshot that Holdfast did not "
+        "make: rename or delete that one",
+    )
+
+
+def _cannot_leave(
+    here: Sequence[Backup], plan: Plan, rule: CopyRule, request: Request, home: Home
+) -> list[Outcome]:
+    """Kinds whose service has no copy call are said to stay behind, each night and for each resource."""
+    return [
+        Outcome(
+            action=Action.COPY,
+            state=State.SKIPPED,
+            kind=one.kind,
+            resource=one.mark.source,
+            region=rule.region,
+            backup=one.id,
+            reason=f"{one.kind} backups cannot be copied: AWS has no call for it, they stay in {home.region}",
+        )
+        for one in ours(here, home, plan.name)
+        if one.mark is not None and one.mark.slot == request.slot
+    ]

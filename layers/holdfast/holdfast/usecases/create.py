@@ -1,0 +1,110 @@
+"""Stage one: a backup of each resource for the slot."""
+
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from datetime import datetime
+
+from holdfast.core.errors import AlreadyExists, ProviderError
+from holdfast.core.model import Home, Plan, Request
+from holdfast.core.naming import format_slot
+from holdfast.core.planning import ToCreate, plan_creates, select, state_of_created
+from holdfast.core.report import Action, Outcome, Report, Stage, State
+from holdfast.ports import Deadline, Provider, ResourceQuery, Turns
+from holdfast.usecases.sweep import sweep, unlisted
+
+
+def create_backups(
+    providers: Mapping[str, Provider],
+    turns: Turns,
+    plan: Plan,
+    request: Request,
+    home: Home,
+    deadline: Deadline,
+) -> Report:
+    """Make the backups of the slot that are not there yet; with `dry_run`, only say which.
+
+    Two sweeps of one plan never create at the same time: the second leaves everything `pending`.
+    """
+    started = time.monotonic()
+    turn = nullcontext(None) if request.dry_run else turns.taken(plan.name, deadline())
+    with turn as busy_until:
+        outcomes = [
+            outcome
+            for kind in sorted(plan.select.types)
+            for outcome in (
+                [_not_our_turn(kind, home, busy_until)]
+                if busy_until
+                else _create_kind(providers[kind], plan, request, home, deadline)
+            )
+        ]
+    protected = any(one.state is not State.SKIPPED or request.dry_run for one in outcomes)
+    return Report(
+        stage=Stage.CREATE,
+        plan=plan.name,
+        slot=request.slot,
+        dry_run=request.dry_run,
+        outcomes=outcomes,
+        refusals=() if protected else (_matches_nothing(plan),),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _create_kind(
+    provider: Provider, plan: Plan, request: Request, home: Home, deadline: Deadline
+) -> list[Outcome]:
+    query = ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include))
+    try:
+        chosen, left = select(provider.resources(query), plan.select)
+        backups = provider.backups(home.region) if chosen else ()
+    except ProviderError as error:
+        return [unlisted(Action.CREATE, provider.kind, home.region, error)]
+    steps, known = plan_creates(chosen, backups, request, home)
+
+    def act(step: ToCreate) -> Outcome:
+        if request.dry_run:
+            return step.outcome(State.SKIPPED, f"dry run: would create a backup, since {step.reason}")
+        try:
+            made = provider.create(step.resource, step.mark)
+        except AlreadyExists:
+            return _settle(provider, step, home)
+        return step.outcome(*state_of_created(made), made.id)
+
+    def instead(step: ToCreate, state: State, reason: str) -> Outcome:
+        return step.outcome(state, reason)
+
+    return [*left, *known, *sweep(steps, act, instead, deadline)]
+
+
+def _not_our_turn(kind: str, home: Home, busy_until: datetime) -> Outcome:
+    return Outcome(
+        action=Action.CREATE,
+        state=State.PENDING,
+        kind=kind,
+        resource="",
+        region=home.region,
+        reason="another create_backups is at work for this plan; should it have crashed, the way is free at "
+        f"{format_slot(busy_until)} at the latest",
+    )
+
+
+def _settle(provider: Provider, step: ToCreate, home: Home) -> Outcome:
+    """The name is taken: by this very backup (an answer was lost, or another sweep was faster), or not."""
+    for one in provider.backups(home.region, step.resource.arn):
+        if one.mark == step.mark:
+            return step.outcome(*state_of_created(one), one.id)
+    return step.outcome(
+        State.FAILED,
+        "the name that its backup should have is taken by a snapshot that Holdfast did not make: "
+        "rename or delete that one",
+    )
+
+
+def _matches_nothing(plan: Plan) -> str:
+    wanted = [f"{key}={value}" for key, value in sorted(plan.select.tags.items())]
+    return (
+        f"The plan {plan.name} protects nothing: no {', '.join(sorted(plan.select.types))} resource has "
+        f"{' and '.join(wanted) or 'tags that it selects by'}"
+        + (f" or matches {', '.join(plan.select.include)}" if plan.select.include else "")
+        + ". Tag what it should protect."
+    )

@@ -1,0 +1,157 @@
+"""Stage three: delete what the plan no longer keeps, and only that."""
+
+import time
+from collections.abc import Mapping
+
+from holdfast.core.errors import NotFound, ProviderError
+from holdfast.core.model import Backup, Home, Plan, Request
+from holdfast.core.planning import PrunePlan, Standing, plan_prune, tripped
+from holdfast.core.report import Action, Outcome, Report, Stage, State
+from holdfast.core.retention import Verdict
+from holdfast.ports import Copier, Deadline, Provider, RecordStore
+from holdfast.usecases.sweep import OUT_OF_TIME, STOP_BEFORE_SECONDS, state_of
+
+
+def prune_backups(
+    providers: Mapping[str, Provider],
+    copiers: Mapping[str, Copier],
+    records: RecordStore,
+    plan: Plan,
+    request: Request,
+    home: Home,
+    deadline: Deadline,
+) -> Report:
+    """Delete, one after the other, what `plan_prune` says and what still stands so right before the call.
+
+    With `dry_run` the report has a line for every backup in every location: kept or deleted, and why.
+    """
+    started = time.monotonic()
+    standing, refusals = _list_all(providers, copiers, plan, home)
+    try:
+        spared = _spared(records, plan, request, standing, home)
+    except ProviderError as error:
+        standing, spared = [], {}
+        refusals.append(f"The record of create_backups cannot be read ({error}): nothing was deleted.")
+    prune = plan_prune(standing, plan, request.slot, home, spared)
+    refusal = tripped(prune, plan.breaker, request.approve)
+    if request.dry_run:
+        outcomes = [_foretold(verdict) for verdict in prune.verdicts]
+    elif refusal:
+        outcomes = [_outcome(verdict, State.SKIPPED, "the breaker held it back") for verdict in prune.deletes]
+    else:
+        outcomes = _delete_all(providers, copiers, prune, plan, request, home, spared, deadline)
+    return Report(
+        stage=Stage.PRUNE,
+        plan=plan.name,
+        slot=request.slot,
+        dry_run=request.dry_run,
+        outcomes=outcomes,
+        refusals=[*refusals, refusal] if refusal else refusals,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _list_all(
+    providers: Mapping[str, Provider], copiers: Mapping[str, Copier], plan: Plan, home: Home
+) -> tuple[list[Standing], list[str]]:
+    """What stands of each kind. A kind that could not be listed in one place is left alone in all."""
+    standing: list[Standing] = []
+    refusals: list[str] = []
+    for kind in sorted(plan.select.types):
+        try:
+            standing.append(_stand(providers[kind], kind in copiers, plan, home))
+        except ProviderError as error:
+            refusals.append(
+                f"Not all {kind} backups could be listed ({error}): none of that kind was deleted."
+            )
+    return standing, refusals
+
+
+def _stand(provider: Provider, copied: bool, plan: Plan, home: Home, source: str = "") -> Standing:
+    regions = [home.region, *(rule.region for rule in plan.copies if copied)]
+    by_region = {region: provider.backups(region, source) for region in regions}
+    return Standing(kind=provider.kind, by_region=by_region, copied=copied)
+
+
+def _spared(
+    records: RecordStore, plan: Plan, request: Request, standing: list[Standing], home: Home
+) -> dict[str, str]:
+    """The resources whose backup of this run is not there: their older backups are what they have."""
+    record = records.load(plan.name, request.slot, Stage.CREATE)
+    if record is None:
+        return {}
+    missing = [one for one in record.outcomes if one.state in (State.FAILED, State.PENDING, State.DEFERRED)]
+    reason = "its backup of this run is not there"
+    spared = {one.resource: reason for one in missing if one.resource}
+    kinds = {one.kind for one in missing if not one.resource}
+    unlisted = [
+        backup.mark.source
+        for kind in standing
+        if kind.kind in kinds
+        for backup in kind.by_region[home.region]
+        if backup.mark is not None
+    ]
+    return spared | dict.fromkeys(unlisted, reason)
+
+
+def _delete_all(
+    providers: Mapping[str, Provider],
+    copiers: Mapping[str, Copier],
+    prune: PrunePlan,
+    plan: Plan,
+    request: Request,
+    home: Home,
+    spared: Mapping[str, str],
+    deadline: Deadline,
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for verdict in prune.deletes:
+        backup = verdict.backup
+        provider = providers[backup.kind]
+        if deadline() < STOP_BEFORE_SECONDS:
+            outcomes.append(_outcome(verdict, State.PENDING, OUT_OF_TIME))
+            continue
+        try:
+            fresh = _stand(provider, backup.kind in copiers, plan, home, _source(backup))
+            objection = _objection(backup, plan_prune([fresh], plan, request.slot, home, spared))
+            if objection:
+                outcomes.append(_outcome(verdict, State.SKIPPED, objection))
+                continue
+            provider.delete(backup)
+        except NotFound:
+            outcomes.append(_outcome(verdict, State.SKIPPED, "it was gone already"))
+        except ProviderError as error:
+            outcomes.append(_outcome(verdict, *state_of(error)))
+        else:
+            outcomes.append(_outcome(verdict, State.DONE, verdict.reason))
+    return outcomes
+
+
+def _objection(backup: Backup, now: PrunePlan) -> str:
+    """Why a backup that was to be deleted must stay after all, decided again on what stands this moment."""
+    for verdict in now.verdicts:
+        if verdict.backup.arn == backup.arn and verdict.backup.mark == backup.mark:
+            return f"kept after all: {verdict.reason}" if verdict.keep else ""
+    return "kept after all: right before the call it was not there, or no longer ours"
+
+
+def _foretold(verdict: Verdict) -> Outcome:
+    verb = "keep" if verdict.keep else "delete"
+    return _outcome(verdict, State.SKIPPED, f"dry run: would {verb}: {verdict.reason}")
+
+
+def _outcome(verdict: Verdict, state: State, reason: str) -> Outcome:
+    backup = verdict.backup
+    return Outcome(
+        action=Action.KEEP if verdict.keep else Action.DELETE,
+        state=state,
+        kind=backup.kind,
+        resource=_source(backup),
+        region=backup.region,
+        backup=backup.id,
+        reason=reason,
+    )
+
+
+def _source(backup: Backup) -> str:
+    return backup.mark.source if backup.mark else backup.source

@@ -1,0 +1,99 @@
+"""A run: sweeps until nothing is pending or the window closes, then pruning, then one message, always."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from holdfast.core.errors import PlanError, ProviderError, RunFailed, StageCrashed
+from holdfast.core.model import Request
+from holdfast.core.naming import format_slot
+from holdfast.core.report import Stage, Status
+from holdfast.core.run import Sweep, pause_after
+from holdfast.ports import PlanStore, RunContext
+
+_MOST_CRASHES = 3
+"""Sweeps that a stage may crash in before the run goes on without it."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run, as far as it has come. Everything in it is derived from remembered results."""
+
+    context: RunContext
+    payload: Mapping[str, object]
+    summaries: dict[Stage, dict[str, object]] = field(default_factory=dict)
+    crashes: dict[Stage, str] = field(default_factory=dict)
+    elapsed_seconds: float = 0.0
+
+    def stage(self, stage: Stage) -> dict[str, object]:
+        """One invocation of a stage; a crash is noted until a later sweep of the stage succeeds."""
+        try:
+            summary = self.context.invoke(stage, self.payload)
+        except StageCrashed as error:
+            self.crashes[stage] = str(error)
+            return {"unfinished": True, "crashed": True}
+        self.crashes.pop(stage, None)
+        self.summaries[stage] = summary
+        self.elapsed_seconds += _number(summary.get("seconds"))
+        return summary
+
+    def sweep(self, stages: tuple[Stage, ...], window_seconds: float) -> None:
+        """Invoke the stages, in order, again and again while one of them is unfinished.
+
+        A stage that has finished is not invoked again, unless one before it was: a backup that becomes
+        available has a copy to be made.
+        """
+        number, crashed = 1, 0
+        due = list(stages)
+        while True:
+            results = [(stage, self.stage(stage)) for stage in due]
+            crashed += any(result.get("crashed") for _, result in results)
+            first = next((i for i, (_, result) in enumerate(results) if _goes_on(result, crashed)), None)
+            state = Sweep(number=number, unfinished=first is not None, elapsed_seconds=self.elapsed_seconds)
+            pause = pause_after(state, window_seconds)
+            if first is None or not pause:
+                return
+            self.context.wait(pause)
+            self.elapsed_seconds += pause
+            due = due[first:]
+            number += 1
+
+
+def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[str, object]:
+    """Run a plan for a slot; the summary of its report. Raises `RunFailed`, after the report went out,
+    when the report's status is not `ok`: a run with something missing ends as failed."""
+    payload = {"plan": request.plan, "slot": format_slot(request.slot), "dry_run": request.dry_run}
+    run = _Run(context=context, payload=payload)
+    window = context.step("window", lambda: read_window(plans, request.plan))
+    problems = [str(window["problem"])] if "problem" in window else []
+    if not problems:
+        window_seconds = 0.0 if request.dry_run else _number(window.get("seconds"))
+        run.sweep((Stage.CREATE, Stage.COPY), window_seconds)
+        if Stage.CREATE in run.crashes:
+            problems.append("prune_backups was not run, since create_backups did not finish its work")
+        else:
+            run.sweep((Stage.PRUNE,), window_seconds)
+    problems += [f"{stage}_backups could not do its work: {why}" for stage, why in run.crashes.items()]
+    if request.dry_run:
+        return {**payload, "problems": problems, "stages": {str(k): v for k, v in run.summaries.items()}}
+    summary = context.invoke(Stage.REPORT, {**payload, "problems": problems})
+    if summary.get("status") != Status.OK:
+        raise RunFailed(str(summary.get("subject")))
+    return summary
+
+
+def read_window(plans: PlanStore, plan: str) -> dict[str, object]:
+    """The plan's window in seconds, or the problem with the plan as a sentence."""
+    try:
+        return {"seconds": plans.get(plan).window_minutes * 60}
+    except (PlanError, ProviderError) as error:
+        return {"problem": str(error)}
+
+
+def _goes_on(result: Mapping[str, object], crashed: int) -> bool:
+    if result.get("crashed"):
+        return crashed < _MOST_CRASHES
+    return bool(result.get("unfinished"))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,84 @@
+"""What all stages share: many small acts, at the same time, none stopping another, over before time is."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from holdfast.core.errors import (
+    AccessDenied,
+    HoldfastError,
+    NoAnswer,
+    NotFound,
+    NotReady,
+    ProviderError,
+    QuotaReached,
+    Throttled,
+)
+from holdfast.core.report import Action, Outcome, State
+from holdfast.ports import Deadline
+
+STOP_BEFORE_SECONDS = 60.0
+"""No act is begun with less time left: one call with all its retries, and the record, still fit in it."""
+
+WORKERS = 8
+"""Acts at the same time. With 160 ms a call this reaches DynamoDB's 50 backups a second; the pace of the
+adapters, not this number, keeps below what AWS allows."""
+
+OUT_OF_TIME = "not begun: the function's time was nearly over; the next sweep goes on"
+
+
+def sweep[Step](
+    steps: Sequence[Step],
+    act: Callable[[Step], Outcome],
+    instead: Callable[[Step, State, str], Outcome],
+    deadline: Deadline,
+) -> list[Outcome]:
+    """An outcome for each step, in their order: of the act, or `instead` when it failed or came too late."""
+
+    def one(step: Step) -> Outcome:
+        if deadline() < STOP_BEFORE_SECONDS:
+            return instead(step, State.PENDING, OUT_OF_TIME)
+        try:
+            return act(step)
+        except ProviderError as error:
+            return instead(step, *state_of(error))
+        except HoldfastError as error:
+            return instead(step, State.FAILED, str(error))
+        except Exception as error:  # noqa: BLE001  one resource's surprise must not cost the others theirs
+            return instead(step, State.FAILED, f"unexpected {type(error).__name__}: {error}")
+
+    if not steps:
+        return []
+    with ThreadPoolExecutor(max_workers=min(WORKERS, len(steps))) as pool:
+        return list(pool.map(one, steps))
+
+
+def state_of(error: ProviderError) -> tuple[State, str]:
+    """What an error means for the resource, and what a person can do about it."""
+    match error:
+        case Throttled():
+            return State.DEFERRED, f"AWS takes no more now; the next sweep tries again ({error})"
+        case NoAnswer():
+            return State.PENDING, f"no clear answer; the next sweep looks what became of it ({error})"
+        case NotReady():
+            return State.PENDING, f"busy; the next sweep tries again ({error})"
+        case NotFound():
+            return State.SKIPPED, f"gone since it was listed ({error})"
+        case QuotaReached():
+            return State.FAILED, f"the account's quota is reached: raise it, or prune ({error})"
+        case AccessDenied():
+            return State.FAILED, f"not permitted: see the function's role and the key's policy ({error})"
+        case _:
+            return State.FAILED, str(error)
+
+
+def unlisted(action: Action, kind: str, region: str, error: ProviderError) -> Outcome:
+    """The outcome of everything of a kind that could not even be listed."""
+    state, reason = state_of(error)
+    return Outcome(
+        action=action,
+        state=State.FAILED if state is State.SKIPPED else state,
+        kind=kind,
+        resource="",
+        region=region,
+        reason=f"could not be listed: {reason}",
+    )
