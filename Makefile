@@ -1,0 +1,146 @@
+# Everything that one does with this repository. `make` alone lists it. Needed: python3 (3.9 or newer), make, git.
+#
+# Three environments are made when they are first needed, and made anew when what they are made of changes:
+#   .cache/uv    the installer, from whatever python3 there is
+#   .venv        Python 3.13 with all that the functions, the tests and the checks import
+#   .cache/sam   SAM's command line alone, since it wants another boto3
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Nothing that is started here may reach an AWS account: fake keys, no profile, no configuration, no instance's role.
+unexport AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_REGION AWS_ENDPOINT_URL \
+	AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI
+export AWS_ACCESS_KEY_ID := testing
+export AWS_SECRET_ACCESS_KEY := testing
+export AWS_DEFAULT_REGION := us-east-1
+export AWS_CONFIG_FILE := /dev/null
+export AWS_SHARED_CREDENTIALS_FILE := /dev/null
+export AWS_EC2_METADATA_DISABLED := true
+export SAM_CLI_TELEMETRY := 0
+
+UV_VERSION := 0.13.9
+UV := .cache/uv/bin/uv
+PYTHON := .venv/bin/python
+SAM := .cache/sam/bin/sam
+
+# What the build is made of. The list itself is compared too, so that a file that was removed is noticed.
+SOURCES := template.yaml $(sort $(shell find functions layers/holdfast -type f \
+	\( -name '*.py' -o -name py.typed -o -name Makefile -o -name requirements.txt \)))
+CODE := functions layers/holdfast/holdfast local tests
+
+# Prints a Python 3.13: one that is on the PATH or that pyenv has; else its version, which uv then fetches.
+FIND_PYTHON := for candidate in "$$(command -v python3.13)" "$$(pyenv prefix 3.13 2>/dev/null)/bin/python3.13" \
+		"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python3.13; do \
+	"$$candidate" -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' \
+		2>/dev/null && exit; \
+	done; echo 3.13
+
+##@ See it
+
+.PHONY: demo
+demo: build ## Fourteen nights of a small company's backups, on this machine
+	$(PYTHON) -m local.demo
+
+.PHONY: cloud
+cloud: build ## The same cloud, filled and left running, to try things against
+	$(PYTHON) -m local.serve
+
+.PHONY: invoke
+invoke: build ## Call a function in it: make invoke FUNCTION=create_backups EVENT=events/nightly.json
+	@test -n "$(FUNCTION)" && test -n "$(EVENT)" || { \
+		echo 'usage: make invoke FUNCTION=create_backups EVENT=events/nightly.json'; exit 2; }
+	$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
+
+.PHONY: bench
+bench: build ## How fast and how large, as ratios
+	$(PYTHON) -m local.bench
+
+##@ Change it
+
+.PHONY: test
+test: build ## All tests (some of them only: make test TESTS=tests/unit)
+	$(PYTHON) -m pytest --numprocesses auto --timeout 300 -m 'not slow' $(TESTS)
+
+.PHONY: lint
+lint: .venv/made .cache/sam/made ## Style and mistakes in the code and in the template
+	$(PYTHON) -m ruff check $(CODE)
+	.venv/bin/cfn-lint template.yaml
+	$(SAM) validate --lint --template-file template.yaml
+
+.PHONY: types
+types: .venv/made ## Types, strictly
+	$(PYTHON) -m mypy $(CODE)
+
+.PHONY: format
+format: .venv/made ## Put the code into its form
+	$(PYTHON) -m ruff format $(CODE)
+	$(PYTHON) -m ruff check --fix $(CODE)
+
+.PHONY: format-check
+format-check: .venv/made
+	$(PYTHON) -m ruff format --check $(CODE)
+
+.PHONY: build
+build: .aws-sam/made ## What is deployed, in .aws-sam/build
+
+.PHONY: requirements
+requirements: $(UV) ## Write the exact versions anew, after a change of a requirements*.in
+	cd layers/holdfast && ../../$(UV) $(COMPILE) requirements.in --output-file requirements.txt
+	$(UV) $(COMPILE) requirements-dev.in --output-file requirements-dev.txt
+	$(UV) $(COMPILE) requirements-sam.in --output-file requirements-sam.txt
+
+COMPILE := pip compile --quiet --python-version 3.13 --no-emit-index-url --no-header
+
+# One after the other, also with -j: each is only worth its time when those before it have passed.
+.PHONY: pr
+pr: ## Everything that has to pass before a change goes in
+	@for target in format-check lint types build test demo; do \
+		echo "== make $$target"; $(MAKE) --no-print-directory $$target || exit; done
+
+.PHONY: clean
+clean: ## Remove all that was made here
+	rm -rf .venv .cache .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find functions layers local tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The environments and the build
+
+$(UV):
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || { \
+		echo 'python3 is missing or older than 3.9. Get one from your system, as with "apt-get install python3".'; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'This python3 cannot make environments. On Debian and Ubuntu: "apt-get install python3-venv".'; exit 1; }
+	python3 -m venv --clear .cache/uv
+	.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/made: requirements-dev.txt | $(UV)
+	@$(call environment,.venv,requirements-dev.txt)
+
+.cache/sam/made: requirements-sam.txt | $(UV)
+	@$(call environment,.cache/sam,requirements-sam.txt)
+
+# An environment ($(1)) of exactly what a file ($(2)) names. Marked as made only when all went well.
+define environment
+python=$$($(FIND_PYTHON)); echo "$(1): from $(2), with Python $$python"; \
+$(UV) venv --quiet --clear --python "$$python" $(1) || { \
+	echo 'There is no Python 3.13 here, and uv could not fetch one. Install it (python.org, pyenv, your system).'; \
+	exit 1; }; \
+$(UV) pip sync --quiet --python $(1)/bin/python $(2) && touch $@
+endef
+
+.aws-sam/made: $(SOURCES) .cache/sources | .venv/made .cache/sam/made
+# The layer's Makefile takes python3.13 and its pip from the PATH: those of .venv, whose versions are pinned.
+	MAKEFLAGS= MAKELEVEL= PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
+	@touch $@
+
+.cache/sources: FORCE
+	@mkdir -p $(@D); printf '%s\n' $(SOURCES) | cmp -s - $@ || printf '%s\n' $(SOURCES) > $@
+
+.PHONY: FORCE
+FORCE:
