@@ -5,7 +5,6 @@ from typing import Any
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 from aws_lambda_powertools import Logger
 
-from holdfast.adapters.durable import DurableRun
 from holdfast.bootstrap import bootstrap
 from holdfast.events import parse_request
 from holdfast.usecases.run import run_plan
@@ -17,5 +16,5 @@ logger = Logger()
 def handler(event: dict[str, Any], context: DurableContext) -> dict[str, object]:
     context.set_logger(logger)
     app = bootstrap()
-    run = DurableRun(context, app.settings.stage_functions)
+    run = app.durable_run(context)
     return run_plan(run, app.plans, parse_request(event, run.started()))

@@ -27,8 +27,11 @@ from holdfast.ports import Copier, Notifier, PlanStore, Provider, RecordStore, T
 from holdfast.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from aws_durable_execution_sdk_python import DurableContext
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
+
+    from holdfast.adapters.durable import DurableRun
 
 KINDS = ("aurora", "dynamodb", "rds")
 """The kinds of resources that `App.providers` has an adapter for."""
@@ -79,6 +82,12 @@ class App:
             raise SettingsError("HOLDFAST_TOPIC_ARN is missing (see template.yaml)")
         client = self._session.client("sns", config=client_config())
         return SnsNotifier(client=client, topic_arn=self.settings.topic_arn)
+
+    def durable_run(self, context: "DurableContext") -> "DurableRun":
+        """What `run_plan` needs of Lambda's durable functions. No other function loads their SDK."""
+        from holdfast.adapters.durable import DurableRun  # noqa: PLC0415  it takes longer than all else here
+
+        return DurableRun(context, self.settings.stage_functions)
 
     @cached_property
     def _dynamodb(self) -> DynamoDBBackups:

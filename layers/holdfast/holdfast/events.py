@@ -14,15 +14,12 @@ _KEYS = ("plan", "slot", "dry_run", "approve", "problems")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
-def parse_request(event: Mapping[str, Any], now: datetime) -> Request:
+def parse_request(event: object, now: datetime) -> Request:
     """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute.
 
     An EventBridge event may wrap the request as its `detail`. Raises `RequestError` with every mistake.
     """
-    wrapped = "detail-type" in event
-    body = event.get("detail") if wrapped else event
-    if not isinstance(body, Mapping):
-        raise RequestError(f"the event is {body!r}; give an object such as {{'plan': 'nightly'}}")
+    body, time = _unwrapped(event)
     problems = [
         f"{key}: unknown key; allowed are {', '.join(_KEYS)}"
         for key in sorted(map(str, set(body) - set(_KEYS)))
@@ -30,7 +27,7 @@ def parse_request(event: Mapping[str, Any], now: datetime) -> Request:
     plan = body.get("plan")
     if not isinstance(plan, str) or not PLAN_NAME.fullmatch(plan):
         problems.append(f"plan: {plan!r} is not the name of a plan; give {PLAN_NAME_RULE}")
-    given = body.get("slot", event.get("time") if wrapped else None)
+    given = body.get("slot", time)
     slot = parse_slot(given) if isinstance(given, str) else None
     if given is not None and slot is None:
         problems.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
@@ -50,9 +47,20 @@ def parse_request(event: Mapping[str, Any], now: datetime) -> Request:
     )
 
 
-def parse_problems(event: Mapping[str, Any]) -> tuple[str, ...]:
+def parse_problems(event: object) -> tuple[str, ...]:
     """The sentences that a run hands to the report stage about stages which could not do their work."""
-    given = event.get("problems", [])
+    given = _unwrapped(event)[0].get("problems", [])
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise RequestError(f"problems: {given!r} is not allowed; give a list of sentences")
     return tuple(given)
+
+
+def _unwrapped(event: object) -> tuple[Mapping[str, Any], object]:
+    """The request in an event, and the event's own time when EventBridge wrapped it."""
+    body: object = event
+    time: object = None
+    if isinstance(event, Mapping) and "detail-type" in event:
+        body, time = event.get("detail"), event.get("time")
+    if not isinstance(body, Mapping):
+        raise RequestError(f"the event is {body!r}; give an object such as {{'plan': 'nightly'}}")
+    return body, time

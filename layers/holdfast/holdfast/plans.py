@@ -208,6 +208,8 @@ def _read_json(name: str, text: str) -> object:
         raise PlanError(
             name, [f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})"]
         ) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets as deep
+        raise PlanError(name, [f"not JSON that can be read ({error})"]) from None
     if repeated:
         raise PlanError(name, [f"{key}: given twice; give it once" for key in repeated])
     return data

@@ -119,7 +119,9 @@ class KeepPolicy:
 
     @property
     def keeps_nothing(self) -> bool:
-        return not (self.last or self.hourly or self.daily or self.weekly or self.monthly or self.yearly)
+        """Whether no deletion may rest on it: no count is above 0, or one is negative."""
+        counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
+        return not any(counts) or min(counts) < 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

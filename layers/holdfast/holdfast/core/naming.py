@@ -43,9 +43,11 @@ def format_slot(slot: datetime) -> str:
 def parse_slot(text: str) -> datetime | None:
     """The slot that `format_slot` wrote, or `None` when the text is not one."""
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        slot = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
+    # strptime also takes "2026-1-2T3:4:5Z", which would be a second spelling of one slot.
+    return slot if format_slot(slot) == text else None
 
 
 def compact_slot(slot: datetime) -> str:
@@ -67,7 +69,8 @@ def mark_from_backup_name(name: str, source: str) -> Mark | None:
         slot = datetime.strptime(found["slot"], _SLOT_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return Mark(stack=found["stack"], plan=found["plan"], slot=slot, source=source)
+    mark = Mark(stack=found["stack"], plan=found["plan"], slot=slot, source=source)
+    return mark if backup_name(mark) == name else None
 
 
 def snapshot_name(mark: Mark, limit: int) -> str:

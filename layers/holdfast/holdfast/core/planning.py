@@ -231,10 +231,13 @@ def wanted_there(
     """Those of one resource's originals that the rule's Region is to have a copy of.
 
     The Region's policy is applied to everything that it could have: the originals (those still being
-    created as if they were done), and the copies whose original is gone.
+    created as if they were done), and the copies whose original is gone. A hold on an original is no wish
+    for a copy: the copy would not bear it, would be pruned, and be made again the next night.
     """
     hopeful = [
-        replace(one, state=BackupState.AVAILABLE) for one in originals if one.state is not BackupState.FAILED
+        replace(one, state=BackupState.AVAILABLE, tags={})
+        for one in originals
+        if one.state in (BackupState.CREATING, BackupState.AVAILABLE) and _slot(one) <= now
     ]
     known = {one.mark.slot for one in hopeful if one.mark is not None}
     orphans = [one for one in copies if one.mark is not None and one.mark.slot not in known]

@@ -178,18 +178,17 @@ def carry_over(earlier: Report | None, now: Report) -> Report:
 def combine(
     stages: Mapping[Stage, Report | None], plan: str, slot: datetime, problems: Sequence[str]
 ) -> Report:
-    """The report of a run, from its stages' records. A stage without a record is a problem of the run."""
+    """The report of a run, from its stages' records. A stage without a record is a problem of the run, and
+    told unless `problems` already say why stages could not do their work."""
     records = [record for record in stages.values() if record is not None]
-    silent = [
-        f"{stage}_backups left no record of this slot" for stage, record in stages.items() if record is None
-    ]
+    silent = [f"{stage}_backups left no record of this slot" for stage in stages if stages[stage] is None]
     return Report(
         stage=Stage.REPORT,
         plan=plan,
         slot=slot,
         outcomes=tuple(one for record in records for one in record.outcomes),
         refusals=tuple(one for record in records for one in record.refusals),
-        problems=(*problems, *(one for record in records for one in record.problems), *silent),
+        problems=(*(problems or silent), *(one for record in records for one in record.problems)),
         seconds=sum(record.seconds for record in records),
     )
 

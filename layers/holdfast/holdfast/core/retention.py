@@ -60,17 +60,15 @@ def _kept_by_rules(good: Sequence[Backup], policy: KeepPolicy, zone: tzinfo) -> 
     reasons: dict[str, list[str]] = {}
     for name, period in _RULES:
         count = int(getattr(policy, name))
-        kept = 0
-        last: object = None
+        met: set[object] = set()  # and not the last one alone: a clock set back over midnight repeats a day
         for position, one in enumerate(good):
-            if kept == count:
+            if len(met) >= count:
                 break
             current = period(_mark_of(one).slot.astimezone(zone), position)
-            if kept and current == last:
+            if current in met:
                 continue
-            last = current
-            kept += 1
-            reasons.setdefault(one.arn, []).append(f"{name} {kept} of {count}")
+            met.add(current)
+            reasons.setdefault(one.arn, []).append(f"{name} {len(met)} of {count}")
     return {arn: ", ".join(words) for arn, words in reasons.items()}
 
 
@@ -89,6 +87,8 @@ def _verdict(
     slot = _mark_of(backup).slot
     if backup.held:
         return Verdict(backup=backup, keep=True, reason="held")
+    if policy.keeps_nothing:
+        return Verdict(backup=backup, keep=True, reason="the policy has no usable count: it deletes nothing")
     if backup.state is BackupState.FAILED:
         if newest_good is not None and newest_good > slot:
             return Verdict(backup=backup, keep=False, reason="it failed, and there is a newer good backup")
@@ -97,8 +97,6 @@ def _verdict(
         return Verdict(backup=backup, keep=True, reason=f"not finished: {backup.state}")
     if slot > now:
         return Verdict(backup=backup, keep=True, reason="dated in the future")
-    if policy.keeps_nothing:
-        return Verdict(backup=backup, keep=True, reason="the policy has no counts, and so deletes nothing")
     if kept_because:
         return Verdict(backup=backup, keep=True, reason=kept_because)
     return Verdict(backup=backup, keep=False, reason=f"no rule keeps it ({describe(policy)})")

@@ -28,23 +28,23 @@ def create_backups(
     """
     started = time.monotonic()
     turn = nullcontext(None) if request.dry_run else turns.taken(plan.name, deadline())
+    left: list[Outcome] = []
+    chosen: list[Outcome] = []
     with turn as busy_until:
-        outcomes = [
-            outcome
-            for kind in sorted(plan.select.types)
-            for outcome in (
-                [_not_our_turn(kind, home, busy_until)]
-                if busy_until
-                else _create_kind(providers[kind], plan, request, home, deadline)
-            )
-        ]
-    protected = any(one.state is not State.SKIPPED or request.dry_run for one in outcomes)
+        for kind in sorted(plan.select.types):
+            if busy_until:
+                chosen.append(_not_our_turn(kind, home, busy_until))
+                continue
+            left_of_kind, chosen_of_kind = _create_kind(providers[kind], plan, request, home, deadline)
+            left += left_of_kind
+            chosen += chosen_of_kind
+    protected = any(one.state is not State.SKIPPED or request.dry_run for one in chosen)
     return Report(
         stage=Stage.CREATE,
         plan=plan.name,
         slot=request.slot,
         dry_run=request.dry_run,
-        outcomes=outcomes,
+        outcomes=[*left, *chosen],
         refusals=() if protected else (_matches_nothing(plan),),
         seconds=time.monotonic() - started,
     )
@@ -52,13 +52,14 @@ def create_backups(
 
 def _create_kind(
     provider: Provider, plan: Plan, request: Request, home: Home, deadline: Deadline
-) -> list[Outcome]:
+) -> tuple[list[Outcome], list[Outcome]]:
+    """The outcomes of the resources that the plan leaves out, and of those that it protects."""
     query = ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include))
     try:
         chosen, left = select(provider.resources(query), plan.select)
         backups = provider.backups(home.region) if chosen else ()
     except ProviderError as error:
-        return [unlisted(Action.CREATE, provider.kind, home.region, error)]
+        return [], [unlisted(Action.CREATE, provider.kind, home.region, error)]
     steps, known = plan_creates(chosen, backups, request, home)
 
     def act(step: ToCreate) -> Outcome:
@@ -73,7 +74,7 @@ def _create_kind(
     def instead(step: ToCreate, state: State, reason: str) -> Outcome:
         return step.outcome(state, reason)
 
-    return [*left, *known, *sweep(steps, act, instead, deadline)]
+    return left, [*known, *sweep(steps, act, instead, deadline)]
 
 
 def _not_our_turn(kind: str, home: Home, busy_until: datetime) -> Outcome:

@@ -9,7 +9,7 @@ from holdfast.core.planning import PrunePlan, Standing, plan_prune, tripped
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.retention import Verdict
 from holdfast.ports import Copier, Deadline, Provider, RecordStore
-from holdfast.usecases.sweep import OUT_OF_TIME, STOP_BEFORE_SECONDS, state_of
+from holdfast.usecases.sweep import sweep
 
 
 def prune_backups(
@@ -104,27 +104,21 @@ def _delete_all(
     spared: Mapping[str, str],
     deadline: Deadline,
 ) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    for verdict in prune.deletes:
+    def act(verdict: Verdict) -> Outcome:
         backup = verdict.backup
         provider = providers[backup.kind]
-        if deadline() < STOP_BEFORE_SECONDS:
-            outcomes.append(_outcome(verdict, State.PENDING, OUT_OF_TIME))
-            continue
+        fresh = _stand(provider, backup.kind in copiers, plan, home, _source(backup))
+        objection = _objection(backup, plan_prune([fresh], plan, request.slot, home, spared))
+        if objection:
+            return _outcome(verdict, State.SKIPPED, objection)
         try:
-            fresh = _stand(provider, backup.kind in copiers, plan, home, _source(backup))
-            objection = _objection(backup, plan_prune([fresh], plan, request.slot, home, spared))
-            if objection:
-                outcomes.append(_outcome(verdict, State.SKIPPED, objection))
-                continue
             provider.delete(backup)
         except NotFound:
-            outcomes.append(_outcome(verdict, State.SKIPPED, "it was gone already"))
-        except ProviderError as error:
-            outcomes.append(_outcome(verdict, *state_of(error)))
-        else:
-            outcomes.append(_outcome(verdict, State.DONE, verdict.reason))
-    return outcomes
+            return _outcome(verdict, State.SKIPPED, "it was gone already")
+        return _outcome(verdict, State.DONE, verdict.reason)
+
+    # One after the other, since each looks at what the one before it has left.
+    return sweep(prune.deletes, act, _outcome, deadline, workers=1)
 
 
 def _objection(backup: Backup, now: PrunePlan) -> str:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from holdfast.core.errors import ProviderError
 from holdfast.core.message import subject, text
 from holdfast.core.model import Request
 from holdfast.core.report import SCHEMA, Report, Stage, combine
@@ -30,19 +31,21 @@ def publish_report(
     Needs no plan, so that a plan that cannot be read is told too. The same report is not sent a second
     time: an invocation that AWS repeats sends nothing new.
     """
-    stages = {
-        stage: records.load(request.plan, request.slot, stage)
-        for stage in (Stage.CREATE, Stage.COPY, Stage.PRUNE)
-    }
-    report = combine(stages, request.plan, request.slot, problems)
+    stages: dict[Stage, Report | None] = {}
+    problems = list(problems)
+    for stage in (Stage.CREATE, Stage.COPY, Stage.PRUNE):
+        try:
+            stages[stage] = records.load(request.plan, request.slot, stage)
+        except ProviderError as error:  # a record that is lost must not cost people their message
+            problems.append(f"the record of {stage}_backups cannot be read ({error})")
+    report = replace(combine(stages, request.plan, request.slot, problems), dry_run=request.dry_run)
     message = Message(
         subject=subject(report),
         text=text(report, records.address(request.plan, request.slot, Stage.REPORT)),
         data=_fitting(report),
         attributes={"status": str(report.status), "plan": report.plan, "schema": SCHEMA},
     )
-    told = records.load(request.plan, request.slot, Stage.REPORT)
-    if request.dry_run or (told is not None and told.to_dict() == report.to_dict()):
+    if request.dry_run or _was_told(records, report):
         return Published(report=report, message=message, sent=False)
     notifier.publish(message)
     records.save(report)
@@ -58,3 +61,11 @@ def _fitting(report: Report) -> str:
         if len(json.dumps(data)) <= MOST_BYTES or most == 0:
             return data
         most = most * 2 // 3
+
+
+def _was_told(records: RecordStore, report: Report) -> bool:
+    try:
+        told = records.load(report.plan, report.slot, Stage.REPORT)
+    except ProviderError:
+        return False  # better told twice than never
+    return told is not None and told.to_dict() == report.to_dict()

@@ -13,6 +13,8 @@ from holdfast.ports import PlanStore, RunContext
 _MOST_CRASHES = 3
 """Sweeps that a stage may crash in before the run goes on without it."""
 
+_PAUSE_BEFORE_PUBLISHING_AGAIN = 60
+
 
 @dataclass(slots=True)
 class _Run:
@@ -75,10 +77,20 @@ def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[st
     problems += [f"{stage}_backups could not do its work: {why}" for stage, why in run.crashes.items()]
     if request.dry_run:
         return {**payload, "problems": problems, "stages": {str(k): v for k, v in run.summaries.items()}}
-    summary = context.invoke(Stage.REPORT, {**payload, "problems": problems})
+    summary = _publish(context, {**payload, "problems": problems})
     if summary.get("status") != Status.OK:
         raise RunFailed(str(summary.get("subject")))
     return summary
+
+
+def _publish(context: RunContext, payload: Mapping[str, object]) -> dict[str, object]:
+    """Let the report go out, which is safe to ask for again. Raises `StageCrashed` when it never did."""
+    for _ in range(_MOST_CRASHES - 1):
+        try:
+            return context.invoke(Stage.REPORT, payload)
+        except StageCrashed:
+            context.wait(_PAUSE_BEFORE_PUBLISHING_AGAIN)
+    return context.invoke(Stage.REPORT, payload)
 
 
 def read_window(plans: PlanStore, plan: str) -> dict[str, object]:

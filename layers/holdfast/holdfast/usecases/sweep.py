@@ -31,8 +31,12 @@ def sweep[Step](
     act: Callable[[Step], Outcome],
     instead: Callable[[Step, State, str], Outcome],
     deadline: Deadline,
+    workers: int = WORKERS,
 ) -> list[Outcome]:
-    """An outcome for each step, in their order: of the act, or `instead` when it failed or came too late."""
+    """An outcome for each step, in their order: of the act, or `instead` when it failed or came too late.
+
+    With one worker each act begins when the one before it is over.
+    """
 
     def one(step: Step) -> Outcome:
         if deadline() < STOP_BEFORE_SECONDS:
@@ -48,7 +52,7 @@ def sweep[Step](
 
     if not steps:
         return []
-    with ThreadPoolExecutor(max_workers=min(WORKERS, len(steps))) as pool:
+    with ThreadPoolExecutor(max_workers=min(workers, len(steps))) as pool:
         return list(pool.map(one, steps))
 
 
