@@ -1,0 +1,174 @@
+"""What holds of DynamoDB alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from holdfast.adapters import dynamodb as module
+from holdfast.adapters.dynamodb import DynamoDBBackups
+from holdfast.core.errors import NoAnswer, NotReady, Throttled
+from holdfast.core.model import BackupState, Mark, Resource
+from holdfast.ports import ResourceQuery
+from tests.contract.kinds import DynamoDBWorld
+from tests.fakes import AWAY, HOME
+
+SLOT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/orders"
+ORDERS = Resource(kind="dynamodb", arn=TABLE)
+MARK = Mark(stack="holdfast", plan="nightly", slot=SLOT, source=TABLE)
+
+
+def summary(state: str, **more: str) -> dict[str, Any]:
+    return {
+        "TableName": "orders",
+        "TableArn": TABLE,
+        "BackupArn": f"{TABLE}/backup/01234567890123-abcdefab",
+        "BackupName": "holdfast.nightly.20261122T020000Z",
+        "BackupStatus": state,
+        "BackupType": "USER",
+    } | more
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ReadTimeoutError(endpoint_url="https://dynamodb"),
+        ConnectionClosedError(endpoint_url="https://dynamodb"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("client", ["once", "usual"])
+def test_a_create_whose_answer_is_lost_is_sent_exactly_once(
+    dynamodb: DynamoDBWorld, client: str, lost: Exception
+) -> None:
+    """moto makes the backup, then the connection breaks. The usual client shows what would happen else."""
+    arn = dynamodb.add_resource("orders")
+    chosen = dynamodb.once if client == "once" else dynamodb.dynamodb
+
+    def break_connection(event_name: str, **_: object) -> None:
+        if event_name.endswith(".CreateBackup"):
+            raise lost
+
+    # The same, least specific event as moto's, since botocore runs more specific ones first.
+    chosen.meta.events.register_last("before-send", break_connection)
+    provider = dynamodb.provider
+    assert isinstance(provider, DynamoDBBackups)
+    provider._once = chosen
+    with pytest.raises(NoAnswer) as raised:
+        provider.create(Resource(kind="dynamodb", arn=arn), MARK)
+    assert raised.value.retryable
+    assert len(provider.backups(HOME)) == (1 if client == "once" else 2)
+
+
+def test_a_client_that_retries_is_not_taken_for_creating(dynamodb: DynamoDBWorld) -> None:
+    with pytest.raises(ValueError, match="second backups"):
+        DynamoDBBackups(client=dynamodb.dynamodb, once=dynamodb.dynamodb, tagging=dynamodb.tagging)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_HOLD_SECONDS", 0.001)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "LimitExceededException", "RequestLimitExceeded"])
+def test_a_throttled_create_is_tried_again(dynamodb: DynamoDBWorld, quick: None, code: str) -> None:
+    with Stubber(dynamodb.once) as stub:
+        stub.add_client_error("create_backup", code)
+        stub.add_client_error("create_backup", code)
+        stub.add_response(
+            "create_backup",
+            {
+                "BackupDetails": {
+                    "BackupArn": f"{TABLE}/backup/01234567890123-abcdefab",
+                    "BackupName": "holdfast.nightly.20261122T020000Z",
+                    "BackupStatus": "CREATING",
+                    "BackupType": "USER",
+                    "BackupCreationDateTime": SLOT,
+                }
+            },
+            {"TableName": "orders", "BackupName": "holdfast.nightly.20261122T020000Z"},
+        )
+        made = dynamodb.provider.create(ORDERS, MARK)
+        stub.assert_no_pending_responses()
+    assert made.state is BackupState.CREATING
+
+
+def test_a_create_that_stays_throttled_gives_up(dynamodb: DynamoDBWorld, quick: None) -> None:
+    with Stubber(dynamodb.once) as stub:
+        for _ in range(module.CREATE_ATTEMPTS):
+            stub.add_client_error("create_backup", "ThrottlingException")
+        with pytest.raises(Throttled):
+            dynamodb.provider.create(ORDERS, MARK)
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [("InternalServerError", 500, NoAnswer), ("TableInUseException", 400, NotReady)],
+)
+def test_no_other_error_of_a_create_is_tried_again(
+    dynamodb: DynamoDBWorld, code: str, status: int, expected: type[Exception]
+) -> None:
+    with Stubber(dynamodb.once) as stub:
+        stub.add_client_error("create_backup", code, http_status_code=status)
+        with pytest.raises(expected):
+            dynamodb.provider.create(ORDERS, MARK)
+        stub.assert_no_pending_responses()
+
+
+def test_states_are_told_and_deleted_backups_are_left_out(dynamodb: DynamoDBWorld) -> None:
+    dynamodb.pages.size = 100
+    with Stubber(dynamodb.dynamodb) as stub:
+        stub.add_response(
+            "list_backups",
+            {
+                "BackupSummaries": [
+                    summary("CREATING"),
+                    summary("AVAILABLE", BackupName="by-hand"),
+                    summary("DELETED"),
+                ]
+            },
+            {"BackupType": "USER", "Limit": 100, "TableName": "orders"},
+        )
+        found = dynamodb.provider.backups(HOME, TABLE)
+    assert [(one.state, one.state_text) for one in found] == [
+        (BackupState.CREATING, "CREATING"),
+        (BackupState.AVAILABLE, "AVAILABLE"),
+    ]
+    assert [one.mark for one in found] == [MARK, None]
+
+
+def test_another_region_has_none_and_is_not_asked(dynamodb: DynamoDBWorld) -> None:
+    assert dynamodb.provider.backups(AWAY) == ()
+    assert dynamodb.pages.asked_of("ListBackups") == []
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_listing_takes_no_call_for_each_table(dynamodb: DynamoDBWorld, everything: bool) -> None:
+    for number in range(7):
+        dynamodb.add_resource(f"table-{number}", {"team": "orders"})
+    operations: list[str] = []
+    for client in (dynamodb.dynamodb, dynamodb.once):
+        client.meta.events.register(
+            "before-call.dynamodb.*", lambda model, **_: operations.append(model.name)
+        )
+    dynamodb.provider.resources(ResourceQuery(tags={"team": "orders"}, everything=everything))
+    assert set(operations) == ({"ListTables", "DescribeTable"} if everything else set())
+    assert operations.count("DescribeTable") == int(everything)
+
+
+def test_pages_are_asked_for_as_large_as_they_come(dynamodb: DynamoDBWorld) -> None:
+    dynamodb.add_resource("orders")
+    dynamodb.provider.resources(ResourceQuery(everything=True))
+    dynamodb.provider.backups(HOME)
+    assert [request["Limit"] for request in dynamodb.pages.asked_of("ListTables")] == [100]
+    assert [request["Limit"] for request in dynamodb.pages.asked_of("ListBackups")] == [100]
+    assert [request["ResourcesPerPage"] for request in dynamodb.pages.asked_of("GetResources")] == [100]
+
+
+def test_calls_are_paced_below_what_dynamodb_allows() -> None:
+    assert module.SHARE < 1
+    assert (module.CREATE_BACKUP_LIMIT, module.DELETE_BACKUP_LIMIT, module.LIST_BACKUPS_LIMIT) == (50, 10, 5)

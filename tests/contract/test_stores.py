@@ -1,0 +1,343 @@
+"""Plans in SSM, records in S3, messages through SNS."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from holdfast.adapters.calls import client_config
+from holdfast.adapters.s3_records import S3Records
+from holdfast.adapters.sns import MOST_BYTES, SnsNotifier, one_line
+from holdfast.adapters.ssm_plans import SsmPlans
+from holdfast.core.errors import AccessDenied, NoAnswer, NotFound, PlanError, ProviderError
+from holdfast.core.model import Breaker, KeepPolicy, Plan, Selection
+from holdfast.core.report import Action, Outcome, Report, Stage, State
+from holdfast.ports import Message
+from tests.fakes import HOME, FakeRecords
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+    from holdfast.ports import RecordStore
+
+SLOT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+PATH = "/holdfast/plans"
+BUCKET = "records"
+KEY = "runs/nightly/20261122T020000Z/create.json"
+
+
+# Plans
+
+
+def plan_from(name: str, text: str) -> Plan:
+    """Stands for the parser, which is not the store's matter."""
+    if text == "broken":
+        raise PlanError(name, ["it is broken"])
+    return Plan(
+        name=name,
+        select=Selection(tags=json.loads(text)),
+        keep=KeepPolicy(daily=7),
+        breaker=Breaker(max_deletes_per_run=20, max_delete_share=0.25),
+    )
+
+
+@pytest.fixture
+def ssm(aws: None) -> "SSMClient":
+    return boto3.client("ssm", region_name=HOME)
+
+
+@pytest.fixture
+def plans(ssm: "SSMClient") -> SsmPlans:
+    return SsmPlans(client=ssm, path=PATH, parse=plan_from)
+
+
+def put_plan(ssm: "SSMClient", name: str, text: str = "{}") -> None:
+    ssm.put_parameter(Name=f"{PATH}/{name}", Value=text, Type="String")
+
+
+def test_a_plan_is_read_and_parsed(ssm: "SSMClient", plans: SsmPlans) -> None:
+    put_plan(ssm, "nightly", '{"team": "orders"}')
+    plan = plans.get("nightly")
+    assert (plan.name, plan.select.tags) == ("nightly", {"team": "orders"})
+
+
+def test_a_slash_behind_the_path_makes_no_difference(ssm: "SSMClient") -> None:
+    put_plan(ssm, "nightly")
+    assert SsmPlans(client=ssm, path=f"{PATH}/", parse=plan_from).get("nightly").name == "nightly"
+
+
+def test_what_the_parser_raises_is_left_as_it_is(ssm: "SSMClient", plans: SsmPlans) -> None:
+    put_plan(ssm, "nightly", "broken")
+    with pytest.raises(PlanError, match="it is broken"):
+        plans.get("nightly")
+
+
+def test_a_plan_that_is_not_names_what_was_looked_for_and_all_that_are(
+    ssm: "SSMClient", plans: SsmPlans
+) -> None:
+    for number in range(12):  # more than one page
+        put_plan(ssm, f"plan{number:02}")
+    ssm.put_parameter(Name="/elsewhere/plans/other", Value="{}", Type="String")
+    with pytest.raises(PlanError) as raised:
+        plans.get("nigthly")
+    (problem,) = raised.value.problems
+    assert problem.startswith(
+        f"there is no SSM parameter {PATH}/nigthly; the plans there are: plan00, plan01,"
+    )
+    assert problem.endswith("plan10, plan11")
+
+
+def test_no_plan_at_all_is_said(plans: SsmPlans) -> None:
+    with pytest.raises(PlanError, match="there is no plan at all"):
+        plans.get("nightly")
+
+
+def test_without_the_right_to_list_the_plans_there_is_no_list(ssm: "SSMClient", plans: SsmPlans) -> None:
+    with Stubber(ssm) as stub:
+        stub.add_client_error("get_parameter", "ParameterNotFound")
+        stub.add_client_error("get_parameters_by_path", "AccessDeniedException")
+        with pytest.raises(PlanError) as raised:
+            plans.get("nightly")
+    assert raised.value.problems == (f"there is no SSM parameter {PATH}/nightly",)
+
+
+def test_a_plan_that_may_not_be_read_is_not_taken_for_missing(ssm: "SSMClient", plans: SsmPlans) -> None:
+    with Stubber(ssm) as stub:
+        stub.add_client_error("get_parameter", "AccessDeniedException")
+        with pytest.raises(AccessDenied):
+            plans.get("nightly")
+
+
+@pytest.mark.parametrize("name", ["", "../nightly", "a/b", "Nightly", "x" * 33])
+def test_what_cannot_be_a_plan_s_name_is_not_looked_for(plans: SsmPlans, name: str) -> None:
+    with pytest.raises(PlanError, match="lower case letters and digits"):
+        plans.get(name)
+
+
+# Records
+
+
+def outcome(name: str, state: State = State.DONE, reason: str = "made") -> Outcome:
+    arn = f"arn:aws:dynamodb:us-east-1:123456789012:table/{name}"
+    return Outcome(
+        action=Action.CREATE, state=state, kind="dynamodb", resource=arn, region=HOME, reason=reason
+    )
+
+
+def report(*outcomes: Outcome) -> Report:
+    return Report(stage=Stage.CREATE, plan="nightly", slot=SLOT, outcomes=outcomes)
+
+
+@pytest.fixture
+def s3(aws: None) -> "S3Client":
+    client = boto3.client("s3", region_name=HOME)
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture(params=["s3", "fake"])
+def records(request: pytest.FixtureRequest, s3: "S3Client") -> "RecordStore":
+    return S3Records(client=s3, bucket=BUCKET) if request.param == "s3" else FakeRecords()
+
+
+def test_a_record_that_is_not_is_none(records: "RecordStore") -> None:
+    assert records.load("nightly", SLOT, Stage.CREATE) is None
+
+
+def test_what_is_saved_is_loaded(records: "RecordStore") -> None:
+    saved = report(outcome("orders"), outcome("café", State.FAILED, "zu groß"))
+    address = records.save(saved)
+    assert address == records.address("nightly", SLOT, Stage.CREATE)
+    loaded = records.load("nightly", SLOT, Stage.CREATE)
+    assert loaded is not None
+    assert loaded.to_dict() == saved.to_dict()
+    assert records.load("nightly", SLOT, Stage.COPY) is None
+    assert records.load("weekly", SLOT, Stage.CREATE) is None
+
+
+def test_what_an_earlier_sweep_did_stays_told(records: "RecordStore") -> None:
+    records.save(report(outcome("orders"), outcome("billing", State.PENDING)))
+    records.save(report(outcome("billing")))
+    loaded = records.load("nightly", SLOT, Stage.CREATE)
+    assert loaded is not None
+    assert {(one.resource.rsplit("/")[-1], one.state) for one in loaded.outcomes} == {
+        ("orders", State.DONE),
+        ("billing", State.DONE),
+    }
+
+
+def test_a_record_is_json_under_the_documented_key(s3: "S3Client") -> None:
+    address = S3Records(client=s3, bucket=BUCKET).save(report(outcome("orders")))
+    assert address == f"s3://{BUCKET}/{KEY}"
+    stored = s3.get_object(Bucket=BUCKET, Key=KEY)
+    assert stored["ContentType"] == "application/json"
+    assert json.loads(stored["Body"].read())["schema"] == "holdfast.report/1"
+
+
+def test_two_sweeps_that_save_at_once_lose_nothing(s3: "S3Client") -> None:
+    """Between the first one's reading and its writing, the other one writes."""
+    first, second = (S3Records(client=client, bucket=BUCKET) for client in (s3, boto3.client("s3", HOME)))
+    late = iter(("billing", "ledger"))
+
+    def other_writes(**_: object) -> None:
+        name = next(late, None)
+        if name:
+            second.save(report(outcome(name)))
+
+    s3.meta.events.register_first("before-call.s3.PutObject", other_writes)
+    first.save(report(outcome("orders")))
+    loaded = first.load("nightly", SLOT, Stage.CREATE)
+    assert loaded is not None
+    assert sorted(one.resource.rsplit("/")[-1] for one in loaded.outcomes) == ["billing", "ledger", "orders"]
+
+
+def test_a_record_that_changes_all_the_time_is_an_error(s3: "S3Client") -> None:
+    with Stubber(s3) as stub:
+        for _ in range(5):
+            stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+            stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+        with pytest.raises(ProviderError, match="PreconditionFailed"):
+            S3Records(client=s3, bucket=BUCKET).save(report())
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no JSON", "[]", "null", "{}", '{"schema": "holdfast.report/9"}', '{"schema": "holdfast.report/1"}'],
+)
+def test_a_broken_record_is_an_error_that_names_it(s3: "S3Client", text: str) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=text.encode())
+    store = S3Records(client=s3, bucket=BUCKET)
+    with pytest.raises(ProviderError, match=f"s3://{BUCKET}/{KEY}: BrokenRecord"):
+        store.load("nightly", SLOT, Stage.CREATE)
+    with pytest.raises(ProviderError, match="BrokenRecord"):
+        store.save(report())
+
+
+def test_a_record_cut_short_is_broken_too(s3: "S3Client") -> None:
+    cut = report(outcome("orders"), outcome("billing")).to_dict(most=1)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=json.dumps(cut).encode())
+    with pytest.raises(ProviderError, match="1 outcomes were left out"):
+        S3Records(client=s3, bucket=BUCKET).load("nightly", SLOT, Stage.CREATE)
+
+
+def test_a_missing_bucket_is_not_an_absent_record(s3: "S3Client") -> None:
+    with pytest.raises(NotFound, match="NoSuchBucket"):
+        S3Records(client=s3, bucket="nobody-s").load("nightly", SLOT, Stage.CREATE)
+
+
+# Messages
+
+
+MESSAGE = Message(
+    subject="Holdfast nightly: OK, 2 of 2 backed up",
+    text="Everything the plan protects has its backup. Größe: 3 TB\n",
+    data='{"schema": "holdfast.report/1"}',
+    attributes={"status": "ok", "plan": "nightly"},
+)
+
+
+@pytest.fixture
+def sns(aws: None) -> "SNSClient":
+    return boto3.client("sns", region_name=HOME, config=client_config(1))
+
+
+@pytest.fixture
+def topic(sns: "SNSClient") -> str:
+    return sns.create_topic(Name="holdfast")["TopicArn"]
+
+
+def requests_of(sns: "SNSClient") -> list[dict[str, Any]]:
+    """Fills with each Publish request."""
+    asked: list[dict[str, Any]] = []
+    sns.meta.events.register_first(
+        "before-parameter-build.sns.Publish", lambda params, **_: asked.append(dict(params))
+    )
+    return asked
+
+
+def test_each_protocol_has_its_own_body(sns: "SNSClient", topic: str) -> None:
+    asked = requests_of(sns)
+    SnsNotifier(client=sns, topic_arn=topic).publish(MESSAGE)
+    (request,) = asked
+    assert request["MessageStructure"] == "json"
+    bodies = json.loads(request["Message"])
+    assert bodies == {"default": MESSAGE.data, "email": MESSAGE.text, "sms": MESSAGE.subject}
+    assert request["Subject"] == MESSAGE.subject
+    assert request["MessageAttributes"] == {
+        "status": {"DataType": "String", "StringValue": "ok"},
+        "plan": {"DataType": "String", "StringValue": "nightly"},
+    }
+
+
+def test_a_queue_gets_the_data(sns: "SNSClient", topic: str) -> None:
+    sqs: SQSClient = boto3.client("sqs", region_name=HOME)
+    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    SnsNotifier(client=sns, topic_arn=topic).publish(MESSAGE)
+    (received,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    envelope = json.loads(received["Body"])
+    assert envelope["Message"] == MESSAGE.data
+    assert envelope["Subject"] == MESSAGE.subject
+
+
+def test_an_empty_attribute_is_left_out(sns: "SNSClient", topic: str) -> None:
+    asked = requests_of(sns)
+    SnsNotifier(client=sns, topic_arn=topic).publish(
+        replace(MESSAGE, attributes={"plan": "nightly", "run": ""})
+    )
+    assert set(asked[0]["MessageAttributes"]) == {"plan"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("short", "short"),
+        ("two\nlines\r\nand\ta tab", "two lines and a tab"),
+        ("x" * 99, "x" * 99),
+        ("x" * 100, "x" * 96 + "..."),
+    ],
+)
+def test_a_subject_is_one_short_line(subject: str, expected: str) -> None:
+    assert one_line(subject) == expected
+    assert len(one_line(subject)) < 100
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_message_over_the_limit_is_an_error_of_its_own(sns: "SNSClient", topic: str, over: int) -> None:
+    """The limit is of bytes: a letter beyond ASCII counts for what it takes."""
+    notifier = SnsNotifier(client=sns, topic_arn=topic)
+    asked = requests_of(sns)
+    bare = Message(subject="Holdfast", text="", data="", attributes={"plan": "ü"})
+    notifier.publish(bare)
+    attributes = len(b"plan" + b"String" + "ü".encode())
+    room = MOST_BYTES - len(asked[0]["Message"].encode()) - attributes
+    body = "ü" * (room // 2) + "x" * (room % 2)
+    full = replace(bare, text=body, data="y" * over)
+    if not over:
+        notifier.publish(full)
+        return
+    with pytest.raises(ProviderError, match="MessageTooLong") as raised:
+        notifier.publish(full)
+    assert str(MOST_BYTES) in raised.value.message
+    assert len(asked) == 1
+
+
+def test_a_topic_that_is_gone_is_an_error(sns: "SNSClient", topic: str) -> None:
+    with pytest.raises(NotFound):
+        SnsNotifier(client=sns, topic_arn=topic + "-gone").publish(MESSAGE)
+
+
+def test_an_unanswered_publish_is_an_error(sns: "SNSClient", topic: str) -> None:
+    with Stubber(sns) as stub:
+        stub.add_client_error("publish", "InternalError", http_status_code=500)
+        with pytest.raises(NoAnswer):
+            SnsNotifier(client=sns, topic_arn=topic).publish(MESSAGE)

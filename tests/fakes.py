@@ -1,0 +1,555 @@
+"""A cloud in memory that keeps AWS's laws, for tests that are not about AWS's wire.
+
+`FakeCloud` is the ground truth: a test puts resources in, reads what stands, and turns the knobs. The
+other classes are the ports onto it. `tests/contract` holds the fake providers to the same promises as the
+real ones.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+
+from holdfast.core import naming
+from holdfast.core.errors import (
+    AlreadyExists,
+    NoAnswer,
+    NotFound,
+    NotReady,
+    PlanError,
+    ProviderError,
+    QuotaReached,
+    Throttled,
+)
+from holdfast.core.model import Backup, BackupState, Mark, Plan, Resource, region_of
+from holdfast.core.report import Report, Stage, carry_over, report_from_dict
+from holdfast.ports import Message, ResourceQuery
+
+HOME = "us-east-1"
+AWAY = "us-west-2"
+ACCOUNT = "123456789012"
+WRITES = frozenset({"create", "copy", "delete"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What the laws of one kind are."""
+
+    name: str
+    arn_form: str
+    backup_arn_form: str
+    name_pattern: str
+    name_limit: int
+    tagged: bool = True
+    """Whether backups carry tags, have unique names in their Region and can be copied: all or none."""
+
+
+_SNAPSHOT_NAME = r"[a-z](?:-?[a-z0-9])*"
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="dynamodb",
+            arn_form="arn:aws:dynamodb:{region}:{account}:table/{name}",
+            backup_arn_form="{source}/backup/{serial:020d}-fake",
+            name_pattern=r"[A-Za-z0-9_.-]{3,}",
+            name_limit=naming.DYNAMODB_BACKUP_LIMIT,
+            tagged=False,
+        ),
+        Kind(
+            name="rds",
+            arn_form="arn:aws:rds:{region}:{account}:db:{name}",
+            backup_arn_form="arn:aws:rds:{region}:{account}:snapshot:{name}",
+            name_pattern=_SNAPSHOT_NAME,
+            name_limit=naming.INSTANCE_SNAPSHOT_LIMIT,
+        ),
+        Kind(
+            name="aurora",
+            arn_form="arn:aws:rds:{region}:{account}:cluster:{name}",
+            backup_arn_form="arn:aws:rds:{region}:{account}:cluster-snapshot:{name}",
+            name_pattern=_SNAPSHOT_NAME,
+            name_limit=naming.CLUSTER_SNAPSHOT_LIMIT,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that reached the cloud. `subject` is what it was about: an ARN, or the Region of a listing."""
+
+    operation: str
+    kind: str
+    region: str
+    subject: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Standing:
+    """A backup as it stands. `copied_from` is empty unless a copy call made it."""
+
+    backup: Backup
+    listings_left: int | None
+    """Listings that still show it as `creating`; `None` when only the test changes its state."""
+    copied_from: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Fault:
+    operation: str
+    subject: str
+    error: ProviderError
+    first: int
+    last: int
+    after_effect: bool
+    seen: int = 0
+
+
+@dataclass(slots=True)
+class FakeCloud:
+    """One account. The knobs:
+
+    - `listings_until_available`: a new backup is `creating` in that many listings before it is available.
+    - `copy_slots`: copies in flight that one destination Region takes before it throttles.
+    - `quota`: manual snapshots of one kind in one Region.
+    - `fail(...)`: errors at will.
+    """
+
+    home: str = HOME
+    account: str = ACCOUNT
+    listings_until_available: int = 0
+    copy_slots: int = 20
+    quota: int = 100
+    calls: list[Call] = field(default_factory=list)
+    _resources: dict[str, Resource] = field(default_factory=dict)
+    _encrypted: set[str] = field(default_factory=set)
+    _standing: dict[str, _Standing] = field(default_factory=dict)
+    _faults: list[_Fault] = field(default_factory=list)
+    _serial: int = 0
+    _lock: RLock = field(default_factory=RLock)
+
+    # What a test puts in and reads out. None of it counts as a call.
+
+    def add_resource(
+        self,
+        kind: str,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        *,
+        unready: str = "",
+        transient: bool = False,
+        encrypted: bool = False,
+    ) -> Resource:
+        arn = KINDS[kind].arn_form.format(region=self.home, account=self.account, name=name)
+        resource = Resource(kind=kind, arn=arn, tags=tags or {}, unready=unready, transient=transient)
+        self._resources[arn] = resource
+        if encrypted:
+            self._encrypted.add(arn)
+        return resource
+
+    def set_state(self, arn: str, *, unready: str = "", transient: bool = False) -> None:
+        """Make a resource unready, or ready again."""
+        self._resources[arn] = replace(self._resources[arn], unready=unready, transient=transient)
+
+    def remove_resource(self, arn: str) -> None:
+        """The resource is deleted by its owner. Its backups stay."""
+        del self._resources[arn]
+
+    def add_backup(
+        self,
+        source: str,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        *,
+        region: str = "",
+        state: BackupState = BackupState.AVAILABLE,
+        copied_from: str = "",
+    ) -> Backup:
+        """A backup that stands without having been made through the ports."""
+        kind = self._kind_of(source)
+        return self._stand(
+            kind, source, name, tags or {}, region or self.home, state, copied_from=copied_from
+        )
+
+    def set_backup_state(self, arn: str, state: BackupState) -> None:
+        standing = self._standing[arn]
+        standing.backup = replace(standing.backup, state=state, state_text=str(state))
+        standing.listings_left = None
+
+    def tag_backup(self, arn: str, tags: Mapping[str, str]) -> None:
+        standing = self._standing[arn]
+        standing.backup = replace(standing.backup, tags={**standing.backup.tags, **tags})
+
+    def standing(self, kind: str = "", region: str = "", source: str = "") -> list[Backup]:
+        """The backups that stand now, in the order they were made."""
+        return [
+            one.backup
+            for one in self._standing.values()
+            if kind in ("", one.backup.kind)
+            and region in ("", one.backup.region)
+            and source in ("", one.backup.source)
+        ]
+
+    @property
+    def writes(self) -> list[Call]:
+        """The calls that would have changed something, those that failed included."""
+        return [call for call in self.calls if call.operation in WRITES]
+
+    def fail(
+        self,
+        operation: str,
+        subject: str,
+        error: type[ProviderError],
+        *,
+        on_call: int = 1,
+        times: int = 1,
+        after_effect: bool = False,
+        message: str = "made to fail",
+    ) -> None:
+        """Let calls number `on_call` and the next ones, `times` in all, of `operation` about `subject` fail.
+
+        `operation` is `resources`, `backups`, `create`, `copy` or `delete`. `subject` is the ARN of the
+        resource (create), of the backup (copy, delete), the Region or the source (backups), or the kind
+        (resources). With `after_effect` the work is done all the same, and only the answer is lost.
+        """
+        self._faults.append(
+            _Fault(
+                operation=operation,
+                subject=subject,
+                error=error("fake", subject, operation, error.__name__, message),
+                first=on_call,
+                last=on_call + times - 1,
+                after_effect=after_effect,
+            )
+        )
+
+    # What the providers call.
+
+    def list_resources(self, kind: str, query: ResourceQuery) -> list[Resource]:
+        return self._call(
+            Call("resources", kind, self.home, kind),
+            lambda: [
+                one
+                for one in self._resources.values()
+                if one.kind == kind and (query.everything or query.tags.items() <= one.tags.items())
+            ],
+        )
+
+    def list_backups(self, kind: str, region: str, source: str) -> list[Backup]:
+        def effect() -> list[Backup]:
+            found = [
+                one for one in self._standing.values() if self._matches(one.backup, kind, region, source)
+            ]
+            for one in found:
+                self._progress(one)
+            return [one.backup for one in found]
+
+        return self._call(Call("backups", kind, region, source or region), effect)
+
+    def create_backup(self, kind: str, arn: str, name: str, tags: Mapping[str, str]) -> Backup:
+        def effect() -> Backup:
+            resource = self._resources.get(arn)
+            if resource is None:
+                raise NotFound(kind, arn, "create", "SourceNotFound")
+            if resource.unready:
+                raise NotReady(kind, arn, "create", "InvalidState", resource.unready)
+            self._check_new(kind, self.home, name, tags, arn, "create")
+            return self._begin(kind, arn, name, tags, self.home)
+
+        return self._call(Call("create", kind, self.home, arn), effect)
+
+    def copy_backup(
+        self, kind: str, arn: str, region: str, name: str, tags: Mapping[str, str], kms_key: str
+    ) -> Backup:
+        def effect() -> Backup:
+            standing = self._standing.get(arn)
+            if standing is None:
+                raise NotFound(kind, arn, "copy", "SnapshotNotFound")
+            if standing.backup.state is not BackupState.AVAILABLE:
+                raise NotReady(kind, arn, "copy", "InvalidSnapshotState", standing.backup.state_text)
+            self._check_key(kind, standing.backup, region, kms_key)
+            self._check_new(kind, region, name, tags, arn, "copy")
+            self._check_slots(kind, region, arn)
+            return self._begin(
+                kind, standing.backup.source, name, tags, region, copied_from=arn, encrypted=bool(kms_key)
+            )
+
+        return self._call(Call("copy", kind, region, arn), effect)
+
+    def delete_backup(self, kind: str, arn: str) -> None:
+        def effect() -> None:
+            standing = self._standing.get(arn)
+            if standing is None:
+                raise NotFound(kind, arn, "delete", "SnapshotNotFound")
+            if standing.backup.state is BackupState.CREATING:
+                raise NotReady(kind, arn, "delete", "InvalidSnapshotState", "it is being created")
+            del self._standing[arn]
+            for copy in self._in_flight(kind):
+                if copy.copied_from == arn:
+                    self.set_backup_state(copy.backup.arn, BackupState.FAILED)
+
+        self._call(Call("delete", kind, region_of(arn), arn), effect)
+
+    def _call[T](self, call: Call, effect: Callable[[], T]) -> T:
+        """Log the call, then let it happen, unless it is made to fail."""
+        with self._lock:
+            self.calls.append(call)
+            fault = self._fault_for(call)
+            if fault is not None and not fault.after_effect:
+                raise fault.error
+            result = effect()
+            if fault is not None:
+                raise fault.error
+            return result
+
+    def _fault_for(self, call: Call) -> _Fault | None:
+        due = None
+        for fault in self._faults:
+            if (fault.operation, fault.subject) != (call.operation, call.subject):
+                continue
+            fault.seen += 1
+            if fault.first <= fault.seen <= fault.last:
+                due = due or fault
+        return due
+
+    def _begin(
+        self,
+        kind: str,
+        source: str,
+        name: str,
+        tags: Mapping[str, str],
+        region: str,
+        *,
+        copied_from: str = "",
+        encrypted: bool = False,
+    ) -> Backup:
+        """A backup that a create or copy call makes."""
+        waits = self.listings_until_available
+        return self._stand(
+            kind,
+            source,
+            name,
+            tags,
+            region,
+            BackupState.CREATING if waits else BackupState.AVAILABLE,
+            copied_from=copied_from,
+            encrypted=encrypted,
+            listings_left=waits or None,
+        )
+
+    def _stand(
+        self,
+        kind: str,
+        source: str,
+        name: str,
+        tags: Mapping[str, str],
+        region: str,
+        state: BackupState,
+        *,
+        copied_from: str = "",
+        encrypted: bool = False,
+        listings_left: int | None = None,
+    ) -> Backup:
+        self._serial += 1
+        form = KINDS[kind].backup_arn_form
+        backup = Backup(
+            kind=kind,
+            arn=form.format(
+                source=source, region=region, account=self.account, name=name, serial=self._serial
+            ),
+            id=name,
+            region=region,
+            source=source,
+            state=state,
+            state_text=str(state),
+            mark=self._mark(kind, source, name, tags, region, copied_from),
+            tags=dict(tags),
+            encrypted=encrypted or source in self._encrypted,
+        )
+        self._standing[backup.arn] = _Standing(
+            backup=backup, listings_left=listings_left, copied_from=copied_from
+        )
+        return backup
+
+    @staticmethod
+    def _mark(
+        kind: str, source: str, name: str, tags: Mapping[str, str], region: str, copied_from: str
+    ) -> Mark | None:
+        laws = KINDS[kind]
+        if not laws.tagged:
+            return naming.mark_from_backup_name(name, source)
+        mark = naming.mark_from_tags(name, tags, laws.name_limit)
+        if mark is None or mark.source != source or mark.copy_of != copied_from:
+            return None
+        return mark if mark.copy_of or region_of(source) == region else None
+
+    @staticmethod
+    def _matches(backup: Backup, kind: str, region: str, source: str) -> bool:
+        return backup.kind == kind and backup.region == region and source in ("", backup.source)
+
+    @staticmethod
+    def _progress(standing: _Standing) -> None:
+        """One listing nearer to being available. A listing shows the state after this step."""
+        if standing.listings_left is None:
+            return
+        if standing.listings_left == 0:
+            standing.backup = replace(
+                standing.backup, state=BackupState.AVAILABLE, state_text=str(BackupState.AVAILABLE)
+            )
+            standing.listings_left = None
+        else:
+            standing.listings_left -= 1
+
+    def _in_flight(self, kind: str, region: str = "") -> list[_Standing]:
+        return [
+            one
+            for one in self._standing.values()
+            if one.copied_from
+            and one.backup.state is BackupState.CREATING
+            and one.backup.kind == kind
+            and region in ("", one.backup.region)
+        ]
+
+    def _check_new(
+        self, kind: str, region: str, name: str, tags: Mapping[str, str], subject: str, operation: str
+    ) -> None:
+        laws = KINDS[kind]
+        if len(name) > laws.name_limit or not re.fullmatch(laws.name_pattern, name):
+            raise ProviderError(kind, subject, operation, "InvalidParameterValue", f"name {name}")
+        if not laws.tagged:
+            return
+        if len(tags) > naming.MAX_TAGS or any(key.startswith(("aws:", "rds:")) for key in tags):
+            raise ProviderError(kind, subject, operation, "InvalidParameterValue", "tags")
+        there = self.standing(kind, region)
+        if any(one.id == name for one in there):
+            raise AlreadyExists(kind, subject, operation, "SnapshotAlreadyExists", name)
+        if len(there) >= self.quota:
+            raise QuotaReached(kind, subject, operation, "SnapshotQuotaExceeded", f"{self.quota} snapshots")
+
+    def _check_slots(self, kind: str, region: str, arn: str) -> None:
+        if len(self._in_flight(kind, region)) >= self.copy_slots:
+            raise Throttled(kind, arn, "copy", "SnapshotQuotaExceeded", f"{self.copy_slots} copies run")
+
+    @staticmethod
+    def _check_key(kind: str, backup: Backup, region: str, kms_key: str) -> None:
+        if backup.encrypted and not kms_key and backup.region != region:
+            raise ProviderError(kind, backup.arn, "copy", "InvalidParameterCombination", "no key is given")
+        if kms_key and not backup.encrypted and kind == "aurora":
+            raise ProviderError(kind, backup.arn, "copy", "InvalidParameterCombination", "not encrypted")
+
+    @staticmethod
+    def _kind_of(source: str) -> str:
+        service, place = source.split(":", 5)[2], source.split(":", 5)[5]
+        if service == "dynamodb":
+            return "dynamodb"
+        return "aurora" if place.startswith("cluster:") else "rds"
+
+
+class FakeProvider:
+    """The port `Provider` onto a fake cloud."""
+
+    def __init__(self, cloud: FakeCloud, kind: str) -> None:
+        self._cloud = cloud
+        self._laws = KINDS[kind]
+
+    @property
+    def kind(self) -> str:
+        return self._laws.name
+
+    def resources(self, query: ResourceQuery) -> Sequence[Resource]:
+        return self._cloud.list_resources(self.kind, query)
+
+    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+        return self._cloud.list_backups(self.kind, region, source)
+
+    def create(self, resource: Resource, mark: Mark) -> Backup:
+        if not self._laws.tagged:
+            return self._cloud.create_backup(self.kind, resource.arn, naming.backup_name(mark), {})
+        name = naming.snapshot_name(mark, self._laws.name_limit)
+        return self._cloud.create_backup(self.kind, resource.arn, name, naming.tags_for(mark, resource.tags))
+
+    def delete(self, backup: Backup) -> None:
+        self._cloud.delete_backup(self.kind, backup.arn)
+
+
+class FakeCopier(FakeProvider):
+    """The ports `Provider` and `Copier` onto a fake cloud, for kinds that can be copied."""
+
+    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
+        name = naming.snapshot_name(mark, self._laws.name_limit)
+        return self._cloud.copy_backup(
+            self.kind, backup.arn, region, name, naming.tags_for(mark, backup.tags), kms_key
+        )
+
+
+class FakePlans:
+    """The port `PlanStore` over plans given."""
+
+    def __init__(self, plans: Iterable[Plan]) -> None:
+        self._plans = {plan.name: plan for plan in plans}
+
+    def get(self, name: str) -> Plan:
+        if name not in self._plans:
+            raise PlanError(name, ["there is no such plan"])
+        return self._plans[name]
+
+
+class FakeRecords:
+    """The port `RecordStore`. Reports go through their JSON form, as they do in S3."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, object]] = {}
+
+    def save(self, report: Report) -> str:
+        earlier = self.load(report.plan, report.slot, report.stage)
+        address = self.address(report.plan, report.slot, report.stage)
+        self.documents[address] = carry_over(earlier, report).to_dict()
+        return address
+
+    def address(self, plan: str, slot: datetime, stage: Stage) -> str:
+        return f"memory://runs/{plan}/{naming.compact_slot(slot)}/{stage}.json"
+
+    def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
+        document = self.documents.get(self.address(plan, slot, stage))
+        return report_from_dict(document) if document is not None else None
+
+
+class FakeNotifier:
+    """The port `Notifier`: keeps what was published. `failing` makes each publish go unanswered."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.failing = False
+
+    def publish(self, message: Message) -> None:
+        if self.failing:
+            raise NoAnswer("fake", "topic", "publish", "NoAnswer")
+        self.messages.append(message)
+
+
+def provider_for(cloud: FakeCloud, kind: str) -> FakeProvider:
+    """The provider of a kind; one that copies too where the kind can be copied."""
+    return FakeCopier(cloud, kind) if KINDS[kind].tagged else FakeProvider(cloud, kind)
+
+
+class FakeTurns:
+    """`ports.Turns` in memory."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, datetime] = {}
+
+    @contextmanager
+    def taken(self, name: str, seconds: float) -> Iterator[datetime | None]:
+        now = datetime.now(UTC)
+        until = self._until.get(name)
+        if until is not None and until > now:
+            yield until
+            return
+        self._until[name] = now + timedelta(seconds=seconds)
+        try:
+            yield None
+        finally:
+            del self._until[name]
