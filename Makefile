@@ -19,6 +19,8 @@ export AWS_CONFIG_FILE := /dev/null
 export AWS_SHARED_CREDENTIALS_FILE := /dev/null
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
+# The system's certificates, as pip and git use them, so that it works behind a company's proxy too.
+export UV_SYSTEM_CERTS := true
 
 UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
@@ -125,13 +127,15 @@ $(UV):
 .cache/sam/made: requirements-sam.txt | $(UV)
 	@$(call environment,.cache/sam,requirements-sam.txt)
 
-# An environment ($(1)) of exactly what a file ($(2)) names. Marked as made only when all went well.
+# An environment ($(1)) of exactly what a file ($(2)) names. Marked as made only when all went well. Where uv finds no
+# packages, pip may: it also reads the machine's own configuration, with its mirrors.
 define environment
 python=$$($(FIND_PYTHON)); echo "$(1): from $(2), with Python $$python"; \
-$(UV) venv --quiet --clear --python "$$python" $(1) || { \
+$(UV) venv --quiet --clear --seed --python "$$python" $(1) || { \
 	echo 'There is no Python 3.13 here, and uv could not fetch one. Install it (python.org, pyenv, your system).'; \
 	exit 1; }; \
-$(UV) pip sync --quiet --python $(1)/bin/python $(2) && touch $@
+{ $(UV) pip sync --quiet --python $(1)/bin/python $(2) || \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(2); } && touch $@
 endef
 
 .aws-sam/made: $(SOURCES) .cache/sources | .venv/made .cache/sam/made

@@ -181,7 +181,10 @@ class FakeCloud:
 
     def tag_backup(self, arn: str, tags: Mapping[str, str]) -> None:
         standing = self._standing[arn]
-        standing.backup = replace(standing.backup, tags={**standing.backup.tags, **tags})
+        one = standing.backup
+        merged = {**one.tags, **tags}
+        mark = self._mark(one.kind, one.source, one.id, merged, one.region, standing.copied_from)
+        standing.backup = replace(one, tags=merged, mark=mark)
 
     def standing(self, kind: str = "", region: str = "", source: str = "") -> list[Backup]:
         """The backups that stand now, in the order they were made."""

@@ -29,25 +29,10 @@ from holdfast.core.errors import (
     QuotaReached,
     Throttled,
 )
+from tests.contract.clock import Clock
 from tests.contract.kinds import DynamoDBWorld
 
 RESOURCE = "arn:aws:rds:us-east-1:123456789012:db:orders"
-
-
-class Clock:
-    """Time that passes only when somebody sleeps, and then `late` seconds more than was asked for."""
-
-    def __init__(self, late: float = 0.0) -> None:
-        self.now = 1000.0
-        self.slept = 0.0
-        self._late = late
-
-    def read(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.now += seconds + self._late
 
 
 def most_in_a_second(moments: list[float]) -> int:
@@ -89,6 +74,18 @@ def test_a_slow_caller_does_not_wait() -> None:
         pace.wait()
         clock.now += 0.2
     assert clock.slept == 0
+
+
+def test_idle_time_is_not_saved_up() -> None:
+    clock = Clock()
+    pace = Pace(10, clock=clock.read, sleep=clock.sleep)
+    pace.wait()
+    clock.now += 60
+    moments = []
+    for _ in range(30):
+        pace.wait()
+        moments.append(clock.now)
+    assert most_in_a_second(moments) == 10
 
 
 def test_threads_share_one_pace() -> None:

@@ -1,6 +1,7 @@
 """What holds of DynamoDB alone."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from holdfast.adapters import dynamodb as module
+from holdfast.adapters.calls import Pace
 from holdfast.adapters.dynamodb import DynamoDBBackups
 from holdfast.core.errors import NoAnswer, NotReady, Throttled
 from holdfast.core.model import BackupState, Mark, Resource
 from holdfast.ports import ResourceQuery
+from tests.contract.clock import Clock, CountingPace
 from tests.contract.kinds import DynamoDBWorld
 from tests.fakes import AWAY, HOME
 
@@ -69,12 +72,16 @@ def test_a_client_that_retries_is_not_taken_for_creating(dynamodb: DynamoDBWorld
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_HOLD_SECONDS", 0.001)
+def clock(dynamodb: DynamoDBWorld) -> Clock:
+    """The clock by which creates are paced."""
+    clock, provider = Clock(), dynamodb.provider
+    assert isinstance(provider, DynamoDBBackups)
+    provider._create_pace = Pace(1000, clock=clock.read, sleep=clock.sleep)
+    return clock
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "LimitExceededException", "RequestLimitExceeded"])
-def test_a_throttled_create_is_tried_again(dynamodb: DynamoDBWorld, quick: None, code: str) -> None:
+def test_a_throttled_create_is_tried_again(dynamodb: DynamoDBWorld, clock: Clock, code: str) -> None:
     with Stubber(dynamodb.once) as stub:
         stub.add_client_error("create_backup", code)
         stub.add_client_error("create_backup", code)
@@ -94,15 +101,17 @@ def test_a_throttled_create_is_tried_again(dynamodb: DynamoDBWorld, quick: None,
         made = dynamodb.provider.create(ORDERS, MARK)
         stub.assert_no_pending_responses()
     assert made.state is BackupState.CREATING
+    assert clock.slept == pytest.approx(0.5 + 1)
 
 
-def test_a_create_that_stays_throttled_gives_up(dynamodb: DynamoDBWorld, quick: None) -> None:
+def test_a_create_that_stays_throttled_gives_up(dynamodb: DynamoDBWorld, clock: Clock) -> None:
     with Stubber(dynamodb.once) as stub:
         for _ in range(module.CREATE_ATTEMPTS):
             stub.add_client_error("create_backup", "ThrottlingException")
         with pytest.raises(Throttled):
             dynamodb.provider.create(ORDERS, MARK)
         stub.assert_no_pending_responses()
+    assert clock.slept == pytest.approx(0.5 + 1 + 2 + 4)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +176,19 @@ def test_pages_are_asked_for_as_large_as_they_come(dynamodb: DynamoDBWorld) -> N
     assert [request["Limit"] for request in dynamodb.pages.asked_of("ListTables")] == [100]
     assert [request["Limit"] for request in dynamodb.pages.asked_of("ListBackups")] == [100]
     assert [request["ResourcesPerPage"] for request in dynamodb.pages.asked_of("GetResources")] == [100]
+
+
+def test_each_call_waits_for_its_own_pace(dynamodb: DynamoDBWorld) -> None:
+    arns = [dynamodb.add_resource(name) for name in ("orders", "billing", "ledger")]
+    provider = dynamodb.provider
+    assert isinstance(provider, DynamoDBBackups)
+    waits: list[str] = []
+    for name in ("create", "list", "delete"):
+        setattr(provider, f"_{name}_pace", CountingPace(partial(waits.append, name)))
+    made = [provider.create(Resource(kind="dynamodb", arn=arn), MARK) for arn in arns]
+    provider.backups(HOME)  # two pages of three
+    provider.delete(made[0])
+    assert waits == ["create"] * 3 + ["list"] * 2 + ["delete"]
 
 
 def test_calls_are_paced_below_what_dynamodb_allows() -> None:

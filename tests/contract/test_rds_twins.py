@@ -1,6 +1,8 @@
 """What holds of RDS instances and clusters, beyond the contract."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from holdfast.core.errors import (
 )
 from holdfast.core.model import Backup, BackupState, Mark, Resource
 from holdfast.ports import ResourceQuery
+from tests.contract.clock import CountingPace
 from tests.contract.kinds import AuroraWorld, RdsWorld
 from tests.fakes import AWAY, HOME
 
@@ -295,7 +298,7 @@ def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tag
     assert copier is not None
     mark = mark_of(twin, copy_of=made.arn)
     copier.copy(made, AWAY, mark, "")
-    copier.copy(made, AWAY, Mark(**fields(mark) | {"slot": SLOT + timedelta(1)}), twin.key_in(AWAY))
+    copier.copy(made, AWAY, replace(mark, slot=SLOT + timedelta(1)), twin.key_in(AWAY))
     plain, encrypted = asked
     assert plain[f"Source{words['snapshot']}Identifier"] == made.arn
     assert plain["SourceRegion"] == HOME
@@ -305,8 +308,24 @@ def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tag
     assert encrypted["KmsKeyId"] == twin.key_in(AWAY)
 
 
-def fields(mark: Mark) -> dict[str, Any]:
-    return {name: getattr(mark, name) for name in ("stack", "plan", "slot", "source", "copy_of")}
+def test_every_call_waits_for_its_region_s_pace(twin: RdsWorld) -> None:
+    waits: list[str] = []
+    calls: list[str] = []
+    for name in ("orders", "billing", "ledger"):
+        twin.add_resource(name)
+    for region, client in ((HOME, twin.rds), (AWAY, twin.rds_away)):
+        twin.regions._made[region] = (client, CountingPace(partial(waits.append, region)))
+        client.meta.events.register("before-call.rds.*", lambda region=region, **_: calls.append(region))
+    resources = twin.provider.resources(EVERYTHING)
+    made = [twin.provider.create(one, replace(mark_of(twin), source=one.arn)) for one in resources]
+    copier = twin.copier
+    assert copier is not None
+    for one in made:
+        assert one.mark is not None
+        copier.copy(one, AWAY, replace(one.mark, copy_of=one.arn), "")
+    twin.provider.backups(AWAY)
+    twin.provider.delete(made[0])
+    assert waits == calls == [HOME] * 5 + [AWAY] * 5 + [HOME]
 
 
 def test_each_region_s_client_is_made_once() -> None:

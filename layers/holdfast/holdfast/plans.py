@@ -259,6 +259,8 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{_dotted(path)}: unknown key; allowed are {allowed}"
     if not path and error["type"] == "mistake":
         return error["msg"]
+    if error["type"] == "json_invalid":
+        return f"not JSON that can be read ({error['msg']})"
     if not path:
         return f"the document is {json.dumps(error['input'])}; give an object"
     if error["type"] == "mistake":

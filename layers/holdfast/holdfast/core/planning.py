@@ -53,10 +53,9 @@ def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Re
     chosen: list[Resource] = []
     left: list[Outcome] = []
     for one in sorted(resources, key=lambda each: each.arn):
-        why_in = _why_in(one, selection)
-        if not why_in:
+        if not _is_in(one, selection):
             continue
-        why_out = _why_out(one, selection, why_in)
+        why_out = _why_out(one, selection)
         if why_out:
             left.append(_outcome(Action.CREATE, State.SKIPPED, one.kind, one.arn, one.region, why_out))
         else:
@@ -64,17 +63,17 @@ def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Re
     return chosen, left
 
 
-def _why_in(one: Resource, selection: Selection) -> str:
+def _is_in(one: Resource, selection: Selection) -> bool:
     if selection.tags and all(one.tags.get(key) == value for key, value in selection.tags.items()):
-        return "tags"
-    return next((pattern for pattern in selection.include if fnmatchcase(one.arn, pattern)), "")
+        return True
+    return any(fnmatchcase(one.arn, pattern) for pattern in selection.include)
 
 
-def _why_out(one: Resource, selection: Selection, why_in: str) -> str:
+def _why_out(one: Resource, selection: Selection) -> str:
     excluded = next((pattern for pattern in selection.exclude if fnmatchcase(one.arn, pattern)), "")
     if excluded:
         return f"the plan excludes {excluded}"
-    if one.tags.get(PLAN_TAG) == OPT_OUT and why_in != one.arn:
+    if one.tags.get(PLAN_TAG) == OPT_OUT and one.arn not in selection.include:
         return f"its tag {PLAN_TAG}={OPT_OUT} takes it out of every plan that does not name it"
     return ""
 

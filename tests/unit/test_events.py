@@ -1,0 +1,122 @@
+"""The events that start a stage."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.errors import RequestError
+from holdfast.core.model import Request
+from holdfast.events import parse_problems, parse_request
+from tests.builders import NIGHT
+from tests.unit.test_plans import json_values
+
+NOW = datetime(2026, 11, 22, 9, 41, 33, 123_456, tzinfo=UTC)
+EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
+WRAPPED = {"detail-type": "Backup requested", "time": "2026-11-22T14:30:05Z", "detail": {"plan": "nightly"}}
+
+
+class TestRequests:
+    def test_an_event_says_the_plan_the_slot_and_whether_it_is_a_dry_run(self) -> None:
+        event = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "dry_run": True, "approve": "0" * 16}
+        assert parse_request(event, NOW) == Request(
+            plan="nightly", slot=NIGHT, dry_run=True, approve="0" * 16
+        )
+
+    def test_without_a_slot_it_is_now_cut_to_the_minute(self) -> None:
+        assert parse_request({"plan": "nightly"}, NOW).slot == datetime(2026, 11, 22, 9, 41, tzinfo=UTC)
+
+    def test_now_is_taken_in_utc(self) -> None:
+        berlin = NOW.astimezone(timezone(timedelta(hours=1)))
+        assert parse_request({"plan": "nightly"}, berlin) == parse_request({"plan": "nightly"}, NOW)
+
+    def test_an_eventbridge_event_wraps_the_request_and_its_time_is_the_slot(self) -> None:
+        slot = datetime(2026, 11, 22, 14, 30, 5, tzinfo=UTC)
+        assert parse_request(WRAPPED, NOW) == Request(plan="nightly", slot=slot)
+
+    def test_a_slot_in_the_wrapped_request_goes_before_the_events_time(self) -> None:
+        detail = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z"}
+        assert parse_request(WRAPPED | {"detail": detail}, NOW).slot == NIGHT
+
+    @pytest.mark.parametrize(
+        ("event", "told"),
+        [
+            ({}, "plan: None is not the name of a plan"),
+            ({"plan": "Nightly"}, "plan: 'Nightly' is not the name of a plan"),
+            ({"plan": "../nightly"}, "plan: '../nightly' is not the name of a plan"),
+            ({"plan": 7}, "plan: 7 is not the name of a plan"),
+            ({"plan": "nightly", "slot": "tonight"}, "slot: 'tonight' is no time"),
+            ({"plan": "nightly", "slot": "2026-11-22"}, "slot: '2026-11-22' is no time"),
+            ({"plan": "nightly", "slot": "<aws.scheduler.scheduled-time>"}, "is no time"),
+            ({"plan": "nightly", "slot": 1_800_000_000}, "slot: 1800000000 is no time"),
+            ({"plan": "nightly", "dry_run": "yes"}, "dry_run: 'yes' is not allowed; give true or false"),
+            ({"plan": "nightly", "dry_run": 1}, "dry_run: 1 is not allowed"),
+            ({"plan": "nightly", "approve": True}, "approve: True is no digest"),
+            ({"plan": "nightly", "approve": "yes"}, "approve: 'yes' is no digest"),
+            (
+                {"plan": "nightly", "dryrun": True},
+                "dryrun: unknown key; allowed are plan, slot, dry_run, approve, problems",
+            ),
+            (WRAPPED | {"detail": None}, "the event is None; give an object"),
+            (WRAPPED | {"time": "soon"}, "slot: 'soon' is no time"),
+            ([], "the event is []; give an object"),
+            (None, "the event is None; give an object"),
+            ("nightly", "the event is 'nightly'; give an object"),
+        ],
+        ids=str,
+    )
+    def test_a_mistake_names_the_key_the_value_and_what_is_allowed(self, event: object, told: str) -> None:
+        with pytest.raises(RequestError) as caught:
+            parse_request(event, NOW)
+        assert told in str(caught.value)
+
+    def test_all_mistakes_are_told_at_once(self) -> None:
+        with pytest.raises(RequestError) as caught:
+            parse_request({"plan": "", "slot": "x", "dry_run": 0, "approve": 1, "z": 1}, NOW)
+        assert all(f"{key}: " in str(caught.value) for key in ("plan", "slot", "dry_run", "approve", "z"))
+
+    @given(
+        json_values | st.dictionaries(st.sampled_from(["plan", "slot", "detail", "detail-type"]), json_values)
+    )
+    def test_any_json_is_a_request_or_a_request_error(self, event: object) -> None:
+        try:
+            request = parse_request(event, NOW)
+        except RequestError:
+            return
+        else:
+            assert request.slot.tzinfo is UTC
+
+
+class TestProblems:
+    def test_a_run_hands_over_what_stages_could_not_do(self) -> None:
+        assert parse_problems({"plan": "nightly", "problems": ["a", "b"]}) == ("a", "b")
+        assert parse_problems({"plan": "nightly"}) == ()
+
+    def test_they_may_be_wrapped_like_all_else(self) -> None:
+        assert parse_problems(WRAPPED | {"detail": {"plan": "nightly", "problems": ["a"]}}) == ("a",)
+
+    @pytest.mark.parametrize("given_", ["a", None, [1], {"a": "b"}])
+    def test_anything_else_than_sentences_is_refused(self, given_: object) -> None:
+        with pytest.raises(RequestError, match=r"problems: .* is not allowed; give a list of sentences"):
+            parse_problems({"problems": given_})
+
+
+class TestFiles:
+    @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
+    def test_each_file_is_an_event_that_is_understood(self, path: Path) -> None:
+        event = json.loads(path.read_text())
+        assert parse_request(event, NOW).plan == "nightly"
+        parse_problems(event)
+
+    @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
+    def test_each_file_belongs_to_a_function_or_to_all(self, path: Path) -> None:
+        functions = {one.stem for one in (path.parents[1] / "functions").glob("*.py")}
+        assert path.name == "nightly.json" or path.name.split(".")[0] in functions
+
+    def test_each_function_has_its_dry_run_and_more(self) -> None:
+        uses = {path.name.removesuffix(".json") for path in EVENTS}
+        dry = {"create_backups", "copy_backups", "prune_backups", "run_plan"}
+        assert {f"{function}.dry_run" for function in dry} | {"publish_report.preview"} <= uses

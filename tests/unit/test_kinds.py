@@ -1,0 +1,146 @@
+"""A kind of resource is complete: its adapter, its entry in bootstrap, permissions, contract tests."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from holdfast.bootstrap import KINDS, App
+from holdfast.ports import Copier, Provider
+from holdfast.settings import read_settings
+from tests.contract.kinds import REAL
+from tests.fakes import KINDS as FAKE_KINDS
+
+ROOT = Path(__file__).parents[2]
+ADAPTERS = ROOT / "layers" / "holdfast" / "holdfast" / "adapters"
+READ, CREATE, COPY, PRUNE = "StagePolicy", "CreateBackupsRole", "CopyBackupsRole", "PruneBackupsRole"
+
+
+class _Template(yaml.SafeLoader):
+    """CloudFormation's short forms are read as their bare values."""
+
+
+def _bare(loader: _Template, _tag: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Template.add_multi_constructor("!", _bare)
+
+
+def resources_of_template() -> dict[str, Any]:
+    loader = _Template((ROOT / "template.yaml").read_text())
+    resources: dict[str, Any] = loader.get_single_data()["Resources"]
+    return resources
+
+
+def sids(resources: dict[str, Any], name: str) -> list[str]:
+    """The statement ids of a role's or a managed policy's own documents."""
+    properties = resources[name]["Properties"]
+    documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+    documents += [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
+    return [statement["Sid"] for document in documents for statement in document["Statement"]]
+
+
+def app() -> App:
+    """Wired as in Lambda. Making clients calls nothing."""
+    settings = read_settings(
+        {
+            "HOLDFAST_STACK": "holdfast",
+            "AWS_REGION": "us-east-1",
+            "HOLDFAST_PLANS_PATH": "/holdfast/plans",
+            "HOLDFAST_BUCKET": "reports",
+            "HOLDFAST_COPY_REGIONS": "us-west-2",
+        }
+    )
+    return App(settings, boto3.Session(region_name="us-east-1"))
+
+
+APP = app()
+
+
+def what_is_missing(
+    kind: str,
+    *,
+    files: Sequence[str],
+    providers: dict[str, Provider],
+    copiers: dict[str, Copier],
+    resources: dict[str, Any],
+    contract: Sequence[str],
+) -> list[str]:
+    """What a kind lacks, in sentences."""
+    roles = [READ, CREATE, PRUNE, *([COPY] if kind in copiers else [])]
+    word = kind.capitalize()
+    wanted = {
+        f"adapters/{kind}.py": f"{kind}.py" in files,
+        "its entry in App.providers": kind in providers and providers[kind].kind == kind,
+        "its line in tests/contract/kinds.py": kind in contract,
+    } | {
+        f"a statement {word}… in {role} of template.yaml": any(
+            re.match(rf"{word}([A-Z]|$)", sid) for sid in sids(resources, role)
+        )
+        for role in roles
+    }
+    return [f"{kind} lacks {what}" for what, there in wanted.items() if not there]
+
+
+def missing(kind: str, **changed: Any) -> list[str]:
+    facts: dict[str, Any] = {
+        "files": [path.name for path in ADAPTERS.glob("*.py")],
+        "providers": dict(APP.providers),
+        "copiers": dict(APP.copiers),
+        "resources": resources_of_template(),
+        "contract": list(REAL),
+    }
+    return what_is_missing(kind, **(facts | changed))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_complete(kind: str) -> None:
+    assert missing(kind) == []
+
+
+def test_the_lists_of_kinds_agree() -> None:
+    assert set(KINDS) == set(APP.providers) == set(REAL) == set(FAKE_KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_that_can_copy_is_among_the_copiers(kind: str) -> None:
+    assert hasattr(APP.providers[kind], "copy") == (kind in APP.copiers)
+    assert APP.copiers.get(kind) in (None, APP.providers[kind])
+
+
+def test_a_kind_that_nobody_wrote_lacks_everything() -> None:
+    assert missing("ebs") == [
+        "ebs lacks adapters/ebs.py",
+        "ebs lacks its entry in App.providers",
+        "ebs lacks its line in tests/contract/kinds.py",
+        "ebs lacks a statement Ebs… in StagePolicy of template.yaml",
+        "ebs lacks a statement Ebs… in CreateBackupsRole of template.yaml",
+        "ebs lacks a statement Ebs… in PruneBackupsRole of template.yaml",
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_part_that_is_taken_away_is_missed(kind: str) -> None:
+    assert missing(kind, files=["calls.py"]) == [f"{kind} lacks adapters/{kind}.py"]
+    assert missing(kind, providers={}) == [f"{kind} lacks its entry in App.providers"]
+    assert missing(kind, contract=[]) == [f"{kind} lacks its line in tests/contract/kinds.py"]
+    for role in (CREATE, PRUNE, *([COPY] if kind in APP.copiers else [])):
+        resources = resources_of_template()
+        for policy in resources[role]["Properties"]["Policies"]:
+            document = policy["PolicyDocument"]
+            document["Statement"] = [
+                one for one in document["Statement"] if not one["Sid"].startswith(kind.capitalize())
+            ]
+        assert missing(kind, resources=resources) == [
+            f"{kind} lacks a statement {kind.capitalize()}… in {role} of template.yaml"
+        ]

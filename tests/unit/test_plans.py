@@ -1,0 +1,393 @@
+"""Plan documents: every key, every mistake, and that nothing but a `PlanError` ever comes of one."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.errors import PlanError
+from holdfast.core.model import Breaker, CopyRule, KeepPolicy, Plan, Selection
+from holdfast.plans import PlanLimits, parse_plan
+from tests.builders import KEY
+
+LIMITS = PlanLimits(
+    kinds=("aurora", "dynamodb", "rds"), home_region="us-east-1", copy_regions=("us-west-2", "eu-central-1")
+)
+LEAST: dict[str, Any] = {"name": "nightly", "select": {"tags": {"a": "b"}}, "keep": {"daily": 7}}
+EVERY_KEY: dict[str, Any] = {
+    "name": "nightly",
+    "select": {
+        "tags": {"holdfast:plan": "nightly"},
+        "include": ["arn:aws:rds:*:*:db:shop-*"],
+        "exclude": ["*:db:shop-test"],
+        "types": ["dynamodb", "rds"],
+    },
+    "keep": {"last": 1, "hourly": 2, "daily": 7, "weekly": 4, "monthly": 12, "yearly": 3, "minimum": 5},
+    "copies": [
+        {"region": "us-west-2", "kms_key": KEY, "keep": {"daily": 9, "minimum": 1}, "slots": 5},
+        {"region": "eu-central-1", "keep": {"weekly": 6}},
+    ],
+    "time_zone": "Europe/Berlin",
+    "window_minutes": 480,
+    "rpo_hours": 30,
+    "rto_minutes": 90,
+    "prune": {"max_deletes_per_run": 50, "max_delete_share": 0.5},
+}
+
+
+def parse(document: object) -> Plan:
+    return parse_plan("nightly", json.dumps(document), LIMITS)
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(PlanError) as caught:
+        parse_plan("nightly", text, LIMITS)
+    assert caught.value.plan == "nightly"
+    return list(caught.value.problems)
+
+
+def changed(**keys: object) -> dict[str, Any]:
+    return LEAST | keys
+
+
+def a_copy(**keys: object) -> list[dict[str, object]]:
+    return [{"region": "us-west-2", "keep": {"daily": 9}} | keys]
+
+
+def test_every_key_is_read() -> None:
+    assert parse(EVERY_KEY) == Plan(
+        name="nightly",
+        select=Selection(
+            tags={"holdfast:plan": "nightly"},
+            include=("arn:aws:rds:*:*:db:shop-*",),
+            exclude=("*:db:shop-test",),
+            types=frozenset({"dynamodb", "rds"}),
+        ),
+        keep=KeepPolicy(last=1, hourly=2, daily=7, weekly=4, monthly=12, yearly=3, minimum=5),
+        breaker=Breaker(max_deletes_per_run=50, max_delete_share=0.5),
+        copies=(
+            CopyRule(region="us-west-2", kms_key=KEY, keep=KeepPolicy(daily=9, minimum=1), slots=5),
+            CopyRule(region="eu-central-1", keep=KeepPolicy(weekly=6, minimum=2)),
+        ),
+        time_zone="Europe/Berlin",
+        window_minutes=480,
+        rpo_hours=30,
+        rto_minutes=90,
+    )
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert parse(LEAST) == Plan(
+        name="nightly",
+        select=Selection(tags={"a": "b"}, types=frozenset(LIMITS.kinds)),
+        keep=KeepPolicy(daily=7, minimum=2),
+        breaker=Breaker(max_deletes_per_run=100, max_delete_share=0.25),
+    )
+
+
+COUNT = "give a whole number from 0 to 10000"
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (
+            changed(kep={}),
+            (
+                "kep: unknown key; allowed are copies, keep, name, prune, rpo_hours, rto_minutes, "
+                "select, time_zone, window_minutes"
+            ),
+        ),
+        (
+            changed(keep={"daily": 7, "dayly": 1}),
+            ("keep.dayly: unknown key; allowed are daily, hourly, last, minimum, monthly, weekly, yearly"),
+        ),
+        (
+            changed(select={"tag": {}, "tags": {"a": "b"}}),
+            ("select.tag: unknown key; allowed are exclude, include, tags, types"),
+        ),
+        (
+            changed(copies=a_copy(zone=1)),
+            "copies[0].zone: unknown key; allowed are keep, kms_key, region, slots",
+        ),
+        (
+            changed(prune={"max": 1}),
+            "prune.max: unknown key; allowed are max_delete_share, max_deletes_per_run",
+        ),
+        (
+            {"select": {"tags": {"a": "b"}}, "keep": {"daily": 7}},
+            "name: missing; give 1 to 32 lower-case letters and digits, a letter first",
+        ),
+        (
+            {"name": "nightly", "keep": {"daily": 7}},
+            "select: missing; give an object with at least one of tags and include",
+        ),
+        ({"name": "nightly", "select": {"tags": {"a": "b"}}}, "keep: missing; give an object of counts"),
+        (
+            changed(name="Night-ly"),
+            "name: 'Night-ly' is not allowed; give 1 to 32 lower-case letters and digits, a letter first",
+        ),
+        (changed(name="weekly"), "name: 'weekly' is stored as the plan 'nightly'; give both the same name"),
+        (
+            changed(name=7),
+            "name: 7 is not allowed; give 1 to 32 lower-case letters and digits, a letter first",
+        ),
+        (
+            changed(select={}),
+            "select: it selects by nothing; give at least one of select.tags and select.include",
+        ),
+        (
+            changed(select={"exclude": ["*"]}),
+            "select: it selects by nothing; give at least one of select.tags and select.include",
+        ),
+        (
+            changed(select={"tags": ["a"]}),
+            'select.tags: ["a"] is not allowed; give an object of tag keys and values',
+        ),
+        (
+            changed(select={"tags": {"a": 1}}),
+            "select.tags.a: 1 is not allowed; give an object of tag keys and values",
+        ),
+        (
+            changed(select={"include": "*"}),
+            'select.include: "*" is not allowed; give a list of ARNs or globs over ARNs',
+        ),
+        (
+            changed(select={"include": [""]}),
+            'select.include[0]: "" is not allowed; give a list of ARNs or globs over ARNs',
+        ),
+        (
+            changed(select={"include": ["*"], "exclude": [7]}),
+            "select.exclude[0]: 7 is not allowed; give a list of ARNs or globs over ARNs",
+        ),
+        (
+            changed(select={"tags": {"a": "b"}, "types": ["s3"]}),
+            'select.types: ["s3"] is not allowed; give some of aurora, dynamodb, rds, or leave it out',
+        ),
+        (
+            changed(select={"tags": {"a": "b"}, "types": []}),
+            "select.types: [] is not allowed; give some of aurora, dynamodb, rds, or leave it out",
+        ),
+        (
+            changed(keep={}),
+            (
+                "keep: no count is above 0, so it would keep nothing; give at least one of last, "
+                "hourly, daily, weekly, monthly, yearly"
+            ),
+        ),
+        (
+            changed(keep={"minimum": 5}),
+            (
+                "keep: no count is above 0, so it would keep nothing; give at least one "
+                "of last, hourly, daily, weekly, monthly, yearly"
+            ),
+        ),
+        (changed(keep={"daily": -1}), f"keep.daily: -1 is not allowed; {COUNT}"),
+        (changed(keep={"last": 10_001}), f"keep.last: 10001 is not allowed; {COUNT}"),
+        (changed(keep={"hourly": 1.5}), f"keep.hourly: 1.5 is not allowed; {COUNT}"),
+        (changed(keep={"weekly": "4"}), f'keep.weekly: "4" is not allowed; {COUNT}'),
+        (changed(keep={"monthly": True}), f"keep.monthly: true is not allowed; {COUNT}"),
+        (changed(keep={"yearly": None}), f"keep.yearly: null is not allowed; {COUNT}"),
+        (
+            changed(keep={"daily": 7, "minimum": 0}),
+            "keep.minimum: 0 is not allowed; give a whole number from 1 to 10000",
+        ),
+        (changed(keep=7), "keep: 7 is not allowed; give an object of counts"),
+        (changed(copies={}), "copies: {} is not allowed; give a list of Regions to copy to"),
+        (
+            changed(copies=["us-west-2"]),
+            'copies[0]: "us-west-2" is not allowed; give a list of Regions to copy to',
+        ),
+        (
+            changed(copies=[{"keep": {"daily": 9}}]),
+            "copies[0].region: missing; give the name of an AWS Region",
+        ),
+        (
+            changed(copies=[{"region": "us-west-2"}]),
+            "copies[0].keep: missing; give an object of counts, as in the plan's own keep",
+        ),
+        (
+            changed(copies=a_copy(region="mars-1")),
+            (
+                "copies[0].region: 'mars-1' is not allowed; this stack may copy to eu-central-1, us-west-2 "
+                "(template parameter CopyRegion)"
+            ),
+        ),
+        (
+            changed(copies=a_copy(region="us-east-1")),
+            "copies[0].region: 'us-east-1' is where the backups are made; give another Region",
+        ),
+        (
+            changed(copies=[*a_copy(), *a_copy()]),
+            "copies: us-west-2 is given more than once; give each Region once",
+        ),
+        (
+            changed(copies=a_copy(kms_key="alias/backup")),
+            'copies[0].kms_key: "alias/backup" is not allowed; give the ARN of a KMS key, or empty',
+        ),
+        (
+            changed(copies=a_copy(kms_key=KEY.replace("us-west-2", "us-east-1"))),
+            (
+                f"copies[0]: kms_key '{KEY.replace('us-west-2', 'us-east-1')}' is of another Region; "
+                "give a key of us-west-2"
+            ),
+        ),
+        (changed(copies=a_copy(keep={"daily": -1})), f"copies[0].keep.daily: -1 is not allowed; {COUNT}"),
+        (
+            changed(copies=a_copy(slots=0)),
+            "copies[0].slots: 0 is not allowed; give a whole number from 1 to 1000",
+        ),
+        (
+            changed(time_zone="Mars/Olympus"),
+            "time_zone: 'Mars/Olympus' is not allowed; give a zone of the IANA database, as Europe/Berlin is one",
+        ),
+        (
+            changed(time_zone="../../etc/passwd"),
+            (
+                "time_zone: '../../etc/passwd' is not allowed; give a zone of the IANA database, "
+                "as Europe/Berlin is one"
+            ),
+        ),
+        (changed(window_minutes=0), "window_minutes: 0 is not allowed; give a whole number from 1 to 1440"),
+        (
+            changed(window_minutes=1441),
+            "window_minutes: 1441 is not allowed; give a whole number from 1 to 1440",
+        ),
+        (changed(rpo_hours=0), "rpo_hours: 0 is not allowed; give a whole number from 1 to 8784"),
+        (changed(rto_minutes=-5), "rto_minutes: -5 is not allowed; give a whole number from 1 to 525600"),
+        (
+            changed(prune={"max_deletes_per_run": -1}),
+            "prune.max_deletes_per_run: -1 is not allowed; give a whole number, 0 or more",
+        ),
+        (
+            changed(prune={"max_delete_share": 1.5}),
+            "prune.max_delete_share: 1.5 is not allowed; give a number from 0 to 1",
+        ),
+        (
+            changed(prune={"max_delete_share": 0.1}),
+            (
+                "prune.max_delete_share: 0.1 is too small for keep, which keeps 7: each run makes 1 and "
+                "deletes 1 of 8; give at least 0.13"
+            ),
+        ),
+        ([], "the document is []; give an object"),
+        (None, "the document is null; give an object"),
+        ("nightly", 'the document is "nightly"; give an object'),
+    ],
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
+)
+def test_each_mistake_names_the_key_the_value_and_what_is_allowed(document: object, problem: str) -> None:
+    assert problems_of(json.dumps(document)) == [problem]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    document = {
+        "nmae": "nightly",
+        "select": {},
+        "keep": {"daily": -1, "dayly": 7},
+        "copies": [{"region": "mars-1", "keep": {}}],
+        "time_zone": "Mars/Olympus",
+        "prune": {"max_delete_share": 2},
+    }
+    keys = [problem.split(":")[0] for problem in problems_of(json.dumps(document))]
+    assert sorted(keys) == sorted(
+        [
+            "nmae",
+            "name",
+            "select",
+            "keep.daily",
+            "keep.dayly",
+            "copies[0].region",
+            "copies[0].keep",
+            "time_zone",
+            "prune.max_delete_share",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "line 1, column 1: not JSON"),
+        ("{", "line 1, column 2: not JSON"),
+        ('{"name":\n "nightly",}', "line 2, column 11: not JSON"),
+        ('{"name": "nightly", "name": "nightly"}', "name: given twice; give it once"),
+        ('{"keep": {"daily": 1, "daily": 2}}', "daily: given twice; give it once"),
+        ("[" * 100_000, "not JSON that can be read"),
+        ('{"keep": {"daily": ' + "9" * 5_000 + "}}", "not JSON that can be read"),
+        ('{"name": "\\ud800"}', "not JSON that can be read"),
+        ('{"name": NaN}', "name: "),
+    ],
+    ids=["empty", "cut", "comma", "twice", "twice inside", "deep", "long", "half a letter", "NaN"],
+)
+def test_what_is_no_json_says_where(text: str, told: str) -> None:
+    assert any(problem.startswith(told) for problem in problems_of(text))
+
+
+@pytest.mark.parametrize(
+    ("keep", "share", "passes"),
+    [
+        ({"daily": 7}, 0.125, True),
+        ({"daily": 7}, 0.12, False),
+        ({"daily": 1, "minimum": 1}, 0.5, True),
+        ({"daily": 1, "minimum": 9}, 0.1, True),
+        ({"daily": 9_999}, 0, False),
+    ],
+)
+def test_a_breaker_that_would_refuse_a_usual_night_is_a_mistake(
+    keep: dict[str, int], share: float, passes: bool
+) -> None:
+    document = changed(keep=keep, prune={"max_delete_share": share})
+    if passes:
+        assert parse(document).breaker.max_delete_share == share
+    else:
+        assert problems_of(json.dumps(document))[0].startswith("prune.max_delete_share: ")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+_KEYS = st.sampled_from(["last", "daily", "minimum", "region", "keep", "kms_key", "slots", "tags", "types"])
+near_plans = st.fixed_dictionaries(
+    {},
+    optional={
+        key: json_values | st.dictionaries(_KEYS, json_values, max_size=4) | st.just(value)
+        for key, value in EVERY_KEY.items()
+    },
+)
+
+
+@given(json_values | near_plans)
+def test_any_json_is_a_plan_or_a_plan_error(document: object) -> None:
+    try:
+        plan = parse(document)
+    except PlanError as error:
+        told = list(error.problems)
+    else:
+        told = ["not told: a plan that keeps something"]
+        assert not plan.keep.keeps_nothing
+    assert told
+    assert all(told)
+
+
+@given(st.text())
+def test_any_text_is_a_plan_or_a_plan_error(text: str) -> None:
+    assert problems_of(text)
+
+
+def test_each_key_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
+
+    def keys_of(document: dict[str, Any]) -> set[str]:
+        values = [value[0] if key == "copies" else value for key, value in document.items() if key != "tags"]
+        return set(document).union(*(keys_of(value) for value in values if isinstance(value, dict)))
+
+    keys = keys_of(EVERY_KEY) - {"holdfast:plan"}
+    missing = sorted(key for key in keys if not re.search(rf"`[a-z_.\[\]]*\b{key}[`.]", page))
+    assert missing == [], f"docs/plans.md says nothing of {', '.join(missing)}"

@@ -1,0 +1,459 @@
+"""Which backups are kept: by example, by property, and against a second statement of the same rules."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from random import Random
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, KeepPolicy
+from holdfast.core.retention import Verdict, decide, describe
+from tests.builders import DATABASE, NIGHT, a_backup, nights_ago
+
+BERLIN = ZoneInfo("Europe/Berlin")
+AVAILABLE = BackupState.AVAILABLE
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def kept(slots: Iterable[str], policy: KeepPolicy, *, zone: tzinfo = UTC) -> list[str]:
+    """The slots that are kept of good backups, newest first, as they were written."""
+    by_slot = {at(slot): slot for slot in slots}
+    backups = [a_backup(slot) for slot in by_slot]
+    verdicts = decide(backups, policy, max(by_slot), zone)
+    return [by_slot[slot_of(one.backup)] for one in verdicts if one.keep]
+
+
+def slot_of(backup: Backup) -> datetime:
+    assert backup.mark is not None
+    return backup.mark.slot
+
+
+class TestRules:
+    daily_fortnight = tuple(f"2026-11-{day:02}T02:00" for day in range(22, 8, -1))
+
+    @pytest.mark.parametrize(
+        ("policy", "slots", "expected"),
+        [
+            pytest.param(
+                KeepPolicy(last=3),
+                daily_fortnight,
+                ["2026-11-22T02:00", "2026-11-21T02:00", "2026-11-20T02:00"],
+                id="last keeps the newest whatever their age",
+            ),
+            pytest.param(
+                KeepPolicy(hourly=2),
+                ["2026-11-22T02:50", "2026-11-22T02:10", "2026-11-22T01:50", "2026-11-21T23:00"],
+                ["2026-11-22T02:50", "2026-11-22T01:50"],
+                id="hourly keeps the newest of an hour",
+            ),
+            pytest.param(
+                KeepPolicy(daily=3),
+                [
+                    "2026-11-22T14:00",
+                    "2026-11-22T02:00",
+                    "2026-11-21T02:00",
+                    "2026-11-20T02:00",
+                    "2026-11-19T02:00",
+                ],
+                ["2026-11-22T14:00", "2026-11-21T02:00", "2026-11-20T02:00"],
+                id="daily keeps the newest of a day",
+            ),
+            pytest.param(
+                KeepPolicy(daily=3),
+                ["2026-11-22T02:00", "2026-09-03T02:00", "2026-02-01T02:00", "2025-02-01T02:00"],
+                ["2026-11-22T02:00", "2026-09-03T02:00", "2026-02-01T02:00"],
+                id="days without a backup do not count, so nothing expires by itself",
+            ),
+            pytest.param(
+                KeepPolicy(weekly=2),
+                daily_fortnight,
+                ["2026-11-22T02:00", "2026-11-15T02:00"],
+                id="weekly: an ISO week ends on Sunday",
+            ),
+            pytest.param(
+                KeepPolicy(monthly=3),
+                [
+                    "2026-11-01T02:00",
+                    "2026-10-31T02:00",
+                    "2026-10-01T02:00",
+                    "2026-09-30T02:00",
+                    "2026-08-31T02:00",
+                ],
+                ["2026-11-01T02:00", "2026-10-31T02:00", "2026-09-30T02:00"],
+                id="monthly keeps the newest of a month",
+            ),
+            pytest.param(
+                KeepPolicy(yearly=2),
+                ["2027-01-01T00:00", "2026-12-31T23:59", "2026-01-01T00:00", "2025-12-31T00:00"],
+                ["2027-01-01T00:00", "2026-12-31T23:59"],
+                id="yearly: the year ends at midnight",
+            ),
+            pytest.param(
+                KeepPolicy(monthly=2),
+                ["2027-01-01T00:00", "2026-12-31T23:59", "2026-12-01T00:00"],
+                ["2027-01-01T00:00", "2026-12-31T23:59"],
+                id="monthly: January and December of the year before are two months",
+            ),
+            pytest.param(
+                KeepPolicy(monthly=2),
+                ["2026-11-01T02:00", "2025-11-01T02:00", "2024-11-01T02:00"],
+                ["2026-11-01T02:00", "2025-11-01T02:00"],
+                id="monthly: the same month of two years is two months",
+            ),
+            pytest.param(
+                KeepPolicy(weekly=2),
+                ["2027-01-03T02:00", "2026-12-31T02:00", "2026-12-28T02:00", "2026-12-27T02:00"],
+                ["2027-01-03T02:00", "2026-12-27T02:00"],
+                id="weekly: week 53 of 2026 reaches into 2027",
+            ),
+            pytest.param(
+                KeepPolicy(weekly=2),
+                ["2025-12-29T02:00", "2025-12-28T02:00", "2025-01-05T02:00"],
+                ["2025-12-29T02:00", "2025-12-28T02:00"],
+                id="weekly: the last days of 2025 are in week 1 of 2026",
+            ),
+            pytest.param(
+                KeepPolicy(daily=2, weekly=2),
+                daily_fortnight,
+                ["2026-11-22T02:00", "2026-11-21T02:00", "2026-11-15T02:00"],
+                id="rules are OR-ed and may keep the same",
+            ),
+        ],
+    )
+    def test_the_rules(self, policy: KeepPolicy, slots: Sequence[str], expected: list[str]) -> None:
+        assert kept(slots, policy) == expected
+
+    def test_the_reasons_name_every_rule_that_keeps_it(self) -> None:
+        verdicts = decide(
+            [a_backup(NIGHT), a_backup(nights_ago(1))], KeepPolicy(daily=1, monthly=2), NIGHT, UTC
+        )
+        assert [(one.keep, one.reason) for one in verdicts] == [
+            (True, "daily 1 of 1, monthly 1 of 2"),
+            (False, "no rule keeps it (daily 1, monthly 2, minimum 1)"),
+        ]
+
+    def test_a_policy_reads_as_its_counts(self) -> None:
+        assert describe(KeepPolicy(daily=7, weekly=4, minimum=2)) == "daily 7, weekly 4, minimum 2"
+
+
+class TestZones:
+    def test_a_day_is_a_day_of_the_plans_zone(self) -> None:
+        late, early = (
+            "2026-07-01T22:30",
+            "2026-07-01T21:30",
+        )  # 00:30 of the 2nd and 23:30 of the 1st in Berlin
+        assert kept([late, early], KeepPolicy(daily=2), zone=BERLIN) == [late, early]
+        assert kept([late, early], KeepPolicy(daily=2)) == [late]
+
+    def test_the_day_that_is_an_hour_shorter_is_one_day(self) -> None:
+        slots = [
+            "2026-03-29T21:59",
+            "2026-03-29T01:30",
+            "2026-03-29T00:30",
+            "2026-03-28T23:00",
+            "2026-03-28T22:59",
+        ]
+        assert kept(slots, KeepPolicy(daily=2), zone=BERLIN) == [slots[0], slots[4]]
+
+    def test_no_hour_is_lost_where_the_clock_is_set_forward(self) -> None:
+        slots = ["2026-03-29T01:30", "2026-03-29T00:30"]  # 03:30 and 01:30: there is no 02:30
+        assert kept(slots, KeepPolicy(hourly=2), zone=BERLIN) == slots
+
+    def test_the_day_that_is_an_hour_longer_is_one_day(self) -> None:
+        slots = [
+            "2026-10-25T22:59",
+            "2026-10-25T01:30",
+            "2026-10-25T00:30",
+            "2026-10-24T22:00",
+            "2026-10-24T21:59",
+        ]
+        assert kept(slots, KeepPolicy(daily=2), zone=BERLIN) == [slots[0], slots[4]]
+
+    def test_the_hour_that_comes_twice_is_one_hour(self) -> None:
+        slots = ["2026-10-25T01:30", "2026-10-25T00:30"]  # both 02:30
+        assert kept(slots, KeepPolicy(hourly=2), zone=BERLIN) == [slots[0]]
+
+    def test_a_clock_set_back_over_midnight_does_not_count_a_day_twice(self) -> None:
+        # In St. John's the clock went from 00:01 of November 7th back to 23:01 of the 6th, at 02:31 UTC.
+        zone = ZoneInfo("America/St_Johns")
+        slots = ["2010-11-07T03:40", "2010-11-07T02:40", "2010-11-07T02:30:30", "2010-11-07T02:20"]
+        assert [at(slot).astimezone(zone).day for slot in slots] == [7, 6, 7, 6]
+        assert kept([*slots, "2010-11-05T12:00"], KeepPolicy(daily=3), zone=zone) == [
+            slots[0],
+            slots[1],
+            "2010-11-05T12:00",
+        ]
+
+
+class TestEvidence:
+    """Only backups that could be restored count, and only they keep or cost others their place."""
+
+    older = a_backup(nights_ago(1))
+
+    def verdict_of(
+        self, odd: Backup, policy: KeepPolicy | None = None, others: Sequence[Backup] = ()
+    ) -> tuple[bool, str]:
+        verdicts = decide([odd, *others], policy or KeepPolicy(daily=1), NIGHT, UTC)
+        return next((one.keep, one.reason) for one in verdicts if one.backup == odd)
+
+    @pytest.mark.parametrize(
+        ("odd", "reason"),
+        [
+            (a_backup(NIGHT, state=BackupState.CREATING), "not finished: creating"),
+            (a_backup(NIGHT, state=BackupState.DELETING), "not finished: deleting"),
+            (a_backup(NIGHT, tags={HOLD_TAG: ""}), "held"),
+            (a_backup(NIGHT, state=BackupState.FAILED, tags={HOLD_TAG: "x"}), "held"),
+            (a_backup(nights_ago(-1)), "dated in the future"),
+            (a_backup(NIGHT, state=BackupState.FAILED), "it failed, and no newer good backup stands yet"),
+        ],
+        ids=["creating", "deleting", "held", "held and failed", "future", "failed"],
+    )
+    def test_what_is_no_evidence_is_kept_and_takes_no_place(self, odd: Backup, reason: str) -> None:
+        assert self.verdict_of(odd, others=[self.older]) == (True, reason)
+        assert self.verdict_of(self.older, others=[odd]) == (True, "daily 1 of 1")
+
+    def test_a_failed_backup_goes_when_a_newer_good_one_stands(self) -> None:
+        failed = a_backup(nights_ago(1), state=BackupState.FAILED)
+        assert self.verdict_of(failed, others=[a_backup(NIGHT)]) == (
+            False,
+            "it failed, and there is a newer good backup",
+        )
+
+    def test_a_failed_backup_stays_when_only_one_in_the_making_or_of_the_future_is_newer(self) -> None:
+        failed = a_backup(nights_ago(1), state=BackupState.FAILED)
+        newer = [a_backup(NIGHT, state=BackupState.CREATING), a_backup(nights_ago(-1))]
+        assert self.verdict_of(failed, others=newer)[0]
+
+    def test_two_backups_of_one_slot_are_one_period_and_the_higher_arn_stands_for_it(self) -> None:
+        first, second = (replace(a_backup(NIGHT), arn=f"{DATABASE}-backup-{letter}") for letter in "ab")
+        assert self.verdict_of(second, others=[first]) == (True, "daily 1 of 1")
+        assert self.verdict_of(first, others=[second])[0] is False
+
+    @pytest.mark.parametrize(
+        "policy",
+        [KeepPolicy(), KeepPolicy(minimum=0), KeepPolicy(daily=-1), KeepPolicy(daily=7, weekly=-1)],
+        ids=["empty", "empty without a floor", "negative", "partly negative"],
+    )
+    def test_an_empty_or_negative_policy_deletes_nothing(self, policy: KeepPolicy) -> None:
+        backups = [
+            *(a_backup(nights_ago(night)) for night in range(5)),
+            a_backup(nights_ago(6), state=BackupState.FAILED),
+        ]
+        assert all(one.keep for one in decide(backups, policy, NIGHT, UTC))
+
+    def test_the_floor_keeps_the_newest_of_what_no_rule_keeps(self) -> None:
+        slots = ["2026-11-22T14:00", "2026-11-22T08:00", "2026-11-22T02:00"]
+        assert kept(slots, KeepPolicy(daily=1, minimum=2)) == slots[:2]
+
+    @pytest.mark.parametrize("minimum", [0, -5])
+    def test_the_newest_good_one_stays_even_without_a_floor(self, minimum: int) -> None:
+        assert kept(["2026-11-22T02:00"], KeepPolicy(daily=1, minimum=minimum)) == ["2026-11-22T02:00"]
+
+    def test_a_backup_without_a_mark_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="bears no mark"):
+            decide([a_backup(ours=False)], KeepPolicy(daily=1), NIGHT, UTC)
+
+
+# --- properties ------------------------------------------------------------------------------------------
+
+counts = st.integers(0, 5)
+policies = st.builds(
+    KeepPolicy,
+    last=counts,
+    hourly=counts,
+    daily=counts,
+    weekly=counts,
+    monthly=counts,
+    yearly=counts,
+    minimum=st.integers(1, 6),
+).filter(lambda policy: not policy.keeps_nothing)
+zones = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"]).map(ZoneInfo)
+
+# Clustered, so that hours, days and weeks hold several.
+moments = st.one_of(
+    st.integers(0, 72).map(lambda hours: NIGHT - timedelta(minutes=20 * hours)),
+    st.integers(0, 60).map(lambda days: NIGHT - timedelta(days=days)),
+    st.integers(0, 90).map(lambda weeks: NIGHT - timedelta(weeks=weeks)),
+    st.integers(-48, 48).map(lambda hours: at("2026-10-25T01:00") + timedelta(minutes=30 * hours)),
+    st.integers(-48, 48).map(lambda hours: at("2010-11-07T02:31") + timedelta(minutes=10 * hours)),
+)
+states = st.sampled_from([AVAILABLE] * 6 + [BackupState.CREATING, BackupState.FAILED, BackupState.DELETING])
+
+
+@st.composite
+def any_backups(draw: st.DrawFn) -> list[Backup]:
+    """Backups of one resource in one place, in any order and condition."""
+    drawn = draw(
+        st.lists(
+            st.tuples(
+                st.one_of(moments, st.integers(1, 5).map(lambda days: NIGHT + timedelta(days=days))),
+                states,
+                st.booleans() if draw(st.booleans()) else st.just(False),
+            ),
+            max_size=30,
+        )
+    )
+    return [
+        replace(
+            a_backup(slot, state=state, tags={HOLD_TAG: ""} if held else {}), arn=f"{DATABASE}/{number:02}"
+        )
+        for number, (slot, state, held) in enumerate(drawn)
+    ]
+
+
+good_backups = st.lists(moments, max_size=40).map(
+    lambda slots: [
+        replace(a_backup(slot), arn=f"{DATABASE}/{number:02}") for number, slot in enumerate(slots)
+    ]
+)
+
+
+def good(backups: Iterable[Backup]) -> list[Backup]:
+    """Those that may count: newest first, as the rules see them."""
+    usable = [one for one in backups if one.state is AVAILABLE and not one.held and slot_of(one) <= NIGHT]
+    return sorted(usable, key=lambda one: (slot_of(one), one.arn), reverse=True)
+
+
+def arns(verdicts: Iterable[Verdict], *, keep: bool) -> set[str]:
+    return {one.backup.arn for one in verdicts if one.keep is keep}
+
+
+class TestProperties:
+    @given(any_backups(), policies, zones)
+    def test_each_backup_has_exactly_one_verdict(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        verdicts = decide(backups, policy, NIGHT, zone)
+        assert sorted(one.backup.arn for one in verdicts) == sorted(one.arn for one in backups)
+        assert all(one.reason for one in verdicts)
+
+    @given(any_backups(), policies, zones, st.randoms())
+    def test_the_order_of_the_listing_does_not_matter(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, random: Random
+    ) -> None:
+        shuffled = list(backups)
+        random.shuffle(shuffled)
+        assert decide(shuffled, policy, NIGHT, zone) == decide(backups, policy, NIGHT, zone)
+
+    @given(any_backups(), policies, zones)
+    def test_the_newest_good_one_is_kept(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        deleted = arns(decide(backups, policy, NIGHT, zone), keep=False)
+        assert not {one.arn for one in good(backups)[:1]} & deleted
+
+    @given(any_backups(), policies, zones)
+    def test_the_floor_holds(self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo) -> None:
+        kept_arns = arns(decide(backups, policy, NIGHT, zone), keep=True)
+        kept_good = [one for one in good(backups) if one.arn in kept_arns]
+        assert len(kept_good) >= min(policy.minimum, len(good(backups)))
+
+    @given(any_backups(), policies, zones)
+    def test_no_more_good_ones_are_kept_than_the_counts_and_the_floor_allow(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        kept_arns = arns(decide(backups, policy, NIGHT, zone), keep=True)
+        kept_good = [one for one in good(backups) if one.arn in kept_arns]
+        total = policy.last + policy.hourly + policy.daily + policy.weekly + policy.monthly + policy.yearly
+        assert len(kept_good) <= max(total, policy.minimum)
+
+    @given(any_backups(), policies, zones)
+    def test_deciding_on_what_was_kept_deletes_nothing(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        stays = [one.backup for one in decide(backups, policy, NIGHT, zone) if one.keep]
+        assert arns(decide(stays, policy, NIGHT, zone), keep=False) == set()
+
+    @given(
+        good_backups,
+        policies,
+        zones,
+        st.sampled_from(["last", "hourly", "daily", "weekly", "monthly", "yearly"]),
+    )
+    def test_a_larger_policy_keeps_all_that_the_smaller_kept_by_rule(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, rule: str
+    ) -> None:
+        larger = KeepPolicy(
+            **{name: getattr(policy, name) + (name == rule) for name in _COUNTS}, minimum=policy.minimum
+        )
+        by_rule = {
+            one.backup.arn
+            for one in decide(backups, policy, NIGHT, zone)
+            if one.keep and not one.reason.startswith("floor")
+        }
+        assert by_rule <= arns(decide(backups, larger, NIGHT, zone), keep=True)
+
+    @given(good_backups, policies, zones)
+    def test_a_higher_floor_keeps_all_that_the_lower_kept(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        higher = replace(policy, minimum=policy.minimum + 1)
+        low, high = (arns(decide(backups, each, NIGHT, zone), keep=True) for each in (policy, higher))
+        assert low <= high
+
+    @given(good_backups, policies, zones)
+    def test_pruning_each_day_leaves_what_pruning_once_leaves_of_the_rules(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        """The floor may have let go earlier what it would now hold, so it is one that never holds."""
+        policy = replace(policy, minimum=1)
+        standing: list[Backup] = []
+        for new in sorted(backups, key=lambda one: (slot_of(one), one.arn)):
+            verdicts = decide([*standing, new], policy, slot_of(new), zone)
+            standing = [one.backup for one in verdicts if one.keep]
+        at_once = decide(backups, policy, NIGHT, zone)
+        assert {one.arn for one in standing} == arns(at_once, keep=True)
+
+    @given(any_backups(), policies, zones)
+    def test_what_is_no_evidence_changes_no_verdict_of_a_good_one(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+    ) -> None:
+        alone = arns(decide(good(backups), policy, NIGHT, zone), keep=False)
+        among = arns(decide(backups, policy, NIGHT, zone), keep=False)
+        assert alone == among & {one.arn for one in good(backups)}
+
+
+# --- the same rules, said another way --------------------------------------------------------------------
+
+_PERIODS: dict[str, Callable[[datetime], str]] = {
+    "hourly": lambda local: f"{local:%Y-%m-%d %H}",
+    "daily": lambda local: f"{local:%Y-%m-%d}",
+    "weekly": lambda local: f"{local:%G week %V}",
+    "monthly": lambda local: f"{local:%Y-%m}",
+    "yearly": lambda local: f"{local:%Y}",
+}
+_COUNTS = ("last", *_PERIODS)
+
+
+def oracle(backups: Sequence[Backup], policy: KeepPolicy, zone: ZoneInfo) -> set[str]:
+    """Group by period, take the newest of each group, and of those the newest as many as the count."""
+
+    def age(one: Backup) -> tuple[datetime, str]:
+        return slot_of(one), one.arn
+
+    stays = {one.arn for one in sorted(backups, key=age)[-policy.last :]} if policy.last else set()
+    for rule, name in _PERIODS.items():
+        groups: dict[str, list[Backup]] = {}
+        for one in backups:
+            groups.setdefault(name(slot_of(one).astimezone(zone)), []).append(one)
+        newest_of_each = sorted((max(group, key=age) for group in groups.values()), key=age)
+        count = getattr(policy, rule)
+        stays |= {one.arn for one in newest_of_each[len(newest_of_each) - min(count, len(newest_of_each)) :]}
+    others = sorted((one for one in backups if one.arn not in stays), key=age)
+    while others and len(stays) < policy.minimum:
+        stays.add(others.pop().arn)
+    return stays
+
+
+@given(good_backups, policies, zones)
+def test_the_decision_is_that_of_the_rules_said_another_way(
+    backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo
+) -> None:
+    assert arns(decide(backups, policy, NIGHT, zone), keep=True) == oracle(backups, policy, zone)

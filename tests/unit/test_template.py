@@ -1,0 +1,677 @@
+"""What template.yaml and samconfig.toml promise, read as CloudFormation reads them."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+
+from holdfast.core.model import KeepPolicy
+from holdfast.core.naming import STACK_TAG
+from holdfast.plans import PlanLimits, parse_plan
+from holdfast.settings import read_settings
+
+ROOT = Path(__file__).parents[2]
+STACK = "night"
+HOME = "eu-central-1"
+AWAY = "us-west-2"
+ACCOUNT = "123456789012"
+KEY = f"arn:aws:kms:{AWAY}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+WITH_COPIES = {"CopyRegion": AWAY, "CopyKmsKeyArn": KEY}
+
+FUNCTIONS = {
+    "RunPlanFunction": "run_plan",
+    "CreateBackupsFunction": "create_backups",
+    "CopyBackupsFunction": "copy_backups",
+    "PruneBackupsFunction": "prune_backups",
+    "PublishReportFunction": "publish_report",
+}
+LAMBDA_ROLES = {name.replace("Function", "Role") for name in FUNCTIONS}
+WITHOUT_RESOURCES = {
+    "dynamodb:ListBackups",
+    "dynamodb:ListTables",
+    "tag:GetResources",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""Actions for which AWS's service authorization reference names no resource type: only `*` allows them."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Sub x` is `{"Fn::Sub": x}`."""
+
+
+def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+@cache
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # a SafeLoader
+    return loaded
+
+
+def parameters(**given: str) -> dict[str, str]:
+    return {name: str(each["Default"]) for name, each in template()["Parameters"].items()} | given
+
+
+NOTHING = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The template with values for its parameters. What only AWS knows is `<LogicalId.Attribute>`."""
+
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def resource(self, name: str) -> dict[str, Any]:
+        properties: dict[str, Any] = self.resolve(template()["Resources"][name].get("Properties", {}))
+        return properties
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The resources of a type that this stack has, by logical id."""
+        return {
+            name: self.resource(name)
+            for name, each in template()["Resources"].items()
+            if each["Type"] == kind and self.holds(each.get("Condition"))
+        }
+
+    def holds(self, condition: str | None) -> bool:
+        return condition is None or bool(self.resolve(template()["Conditions"][condition]))
+
+    def resolve(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [each for each in map(self.resolve, value) if each is not NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(name, argument)] = value.items()
+            if name in ("Ref", "Condition") or name.startswith("Fn::"):
+                return self._call(name, argument)
+        resolved = {key: self.resolve(each) for key, each in value.items()}
+        return {key: each for key, each in resolved.items() if each is not NOTHING}
+
+    def _call(self, name: str, argument: Any) -> Any:
+        match name:
+            case "Ref":
+                return self._ref(argument)
+            case "Condition":
+                return self.holds(argument)
+            case "Fn::GetAtt":
+                return f"<{argument[0]}.{argument[1]}>"
+            case "Fn::Sub":
+                text, extra = argument if isinstance(argument, list) else (argument, {})
+                known = {key: self.resolve(each) for key, each in extra.items()}
+                return re.sub(
+                    r"\$\{([^}]+)\}",
+                    lambda found: str(known.get(found[1]) or self._name(found[1], known)),
+                    text,
+                )
+            case "Fn::If":
+                condition, yes, no = argument
+                return self.resolve(yes if self.holds(condition) else no)
+            case "Fn::Equals":
+                left, right = self.resolve(argument)
+                return left == right
+            case "Fn::Not":
+                return not self.resolve(argument[0])
+            case "Fn::And":
+                return all(self.resolve(argument))
+        raise NotImplementedError(name)
+
+    def _name(self, name: str, known: Mapping[str, Any]) -> Any:
+        if name in known:
+            return known[name]
+        return f"<{name}>" if "." in name else self._ref(name)
+
+    def _ref(self, name: str) -> Any:
+        pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::NoValue": NOTHING,
+            "AWS::Partition": "aws",
+            "AWS::Region": HOME,
+            "AWS::StackName": STACK,
+        }
+        return (pseudo | parameters(**self.given)).get(name, f"<{name}>")
+
+
+STACKS = [Stack(), Stack(given={"CopyRegion": AWAY}), Stack(given=WITH_COPIES | {"Tracing": "on"})]
+LARGEST = STACKS[-1]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(stack: Stack, role: str) -> list[dict[str, Any]]:
+    """What a role may do, wherever in the template it is said."""
+    own = stack.resource(role)
+    documents = [policy["PolicyDocument"] for policy in own.get("Policies", [])]
+    added = stack.of_type("AWS::IAM::Policy").values()
+    documents += [policy["PolicyDocument"] for policy in added if f"<{role}>" in policy["Roles"]]
+    attached = own.get("ManagedPolicyArns", [])
+    shared = stack.of_type("AWS::IAM::ManagedPolicy").items()
+    documents += [policy["PolicyDocument"] for name, policy in shared if f"<{name}>" in attached]
+    return [statement for document in documents for statement in as_list(document["Statement"])]
+
+
+def actions(stack: Stack, role: str) -> set[str]:
+    return {action for each in statements(stack, role) for action in as_list(each["Action"])}
+
+
+def roles_with(verb: str) -> dict[str, set[str]]:
+    """The actions of each role whose name begins with a verb; roles with none are left out."""
+    found = {
+        role: {one for one in actions(LARGEST, role) if one.split(":")[1].startswith(verb)}
+        for role in LARGEST.of_type("AWS::IAM::Role")
+    }
+    return {role: those for role, those in found.items() if those}
+
+
+class TestRoles:
+    def test_each_function_has_one_of_its_own(self) -> None:
+        roles = [each["Role"] for each in Stack().of_type("AWS::Serverless::Function").values()]
+        assert sorted(roles) == sorted(f"<{role}.Arn>" for role in LAMBDA_ROLES)
+
+    def test_only_create_backups_may_create(self) -> None:
+        found = roles_with("Create")
+        grants = {"kms:CreateGrant", "logs:CreateLogStream"}
+        assert {role: those - grants for role, those in found.items() if those - grants} == {
+            "CreateBackupsRole": {
+                "dynamodb:CreateBackup",
+                "rds:CreateDBClusterSnapshot",
+                "rds:CreateDBSnapshot",
+            }
+        }
+
+    def test_only_copy_backups_may_copy(self) -> None:
+        assert roles_with("Copy") == {"CopyBackupsRole": {"rds:CopyDBClusterSnapshot", "rds:CopyDBSnapshot"}}
+
+    def test_only_prune_backups_may_delete(self) -> None:
+        assert roles_with("Delete") == {
+            "PruneBackupsRole": {
+                "dynamodb:DeleteBackup",
+                "rds:DeleteDBClusterSnapshot",
+                "rds:DeleteDBSnapshot",
+            }
+        }
+
+    def test_only_publish_report_may_publish(self) -> None:
+        assert roles_with("Publish") == {"PublishReportRole": {"sns:Publish"}}
+
+    def test_run_plan_touches_no_backup_and_no_record(self) -> None:
+        services = {action.split(":")[0] for action in actions(Stack(), "RunPlanRole")}
+        assert services == {"lambda", "logs", "sqs", "ssm"}
+
+    @pytest.mark.parametrize("role", sorted(LAMBDA_ROLES | {"ScheduleRole"}))
+    def test_no_action_is_a_wildcard(self, role: str) -> None:
+        assert not [one for one in actions(LARGEST, role) if "*" in one]
+
+    @pytest.mark.parametrize("role", sorted(LAMBDA_ROLES | {"ScheduleRole"}))
+    def test_everything_is_granted_only_where_aws_knows_no_resources(self, role: str) -> None:
+        wide = {
+            action
+            for each in statements(LARGEST, role)
+            if "*" in as_list(each["Resource"])
+            for action in as_list(each["Action"])
+        }
+        assert wide <= WITHOUT_RESOURCES
+
+    @pytest.mark.parametrize("stack", STACKS)
+    def test_only_policies_of_this_template_are_attached(self, stack: Stack) -> None:
+        ours = {f"<{name}>" for name in stack.of_type("AWS::IAM::ManagedPolicy")}
+        for role in stack.of_type("AWS::IAM::Role").values():
+            assert set(role.get("ManagedPolicyArns", [])) <= ours
+
+    @pytest.mark.parametrize("stack", STACKS)
+    def test_a_snapshot_is_deleted_only_with_this_stack_s_tag(self, stack: Stack) -> None:
+        deletes = [
+            each for each in statements(stack, "PruneBackupsRole") if "rds:Delete" in str(each["Action"])
+        ]
+        assert len(deletes) == 2
+        for each in deletes:
+            assert each["Condition"] == {"StringEquals": {f"aws:ResourceTag/{STACK_TAG}": STACK}}
+
+    @pytest.mark.parametrize("stack", STACKS)
+    @pytest.mark.parametrize("role", ["CreateBackupsRole", "CopyBackupsRole"])
+    def test_snapshots_are_tagged_only_as_this_stack_s(self, stack: Stack, role: str) -> None:
+        tagging = [each for each in statements(stack, role) if each["Action"] == "rds:AddTagsToResource"]
+        assert len(tagging) == 2
+        for each in tagging:
+            assert each["Condition"] == {"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK}}
+            assert all("snapshot:*" in resource for resource in as_list(each["Resource"]))
+
+    def test_other_regions_are_open_only_when_there_are_copies(self) -> None:
+        def regions(stack: Stack) -> set[str]:
+            return {
+                resource.split(":")[3]
+                for role in LAMBDA_ROLES
+                for each in statements(stack, role)
+                for resource in as_list(each["Resource"])
+                if resource.startswith("arn:aws:rds:")
+            }
+
+        assert regions(Stack()) == {HOME}
+        assert regions(LARGEST) == {HOME, AWAY}
+
+    def test_keys_are_used_only_through_rds(self) -> None:
+        own_key = "<ReportKey.Arn>"
+        through_rds = {"kms:ViaService": [f"rds.{HOME}.amazonaws.com", f"rds.{AWAY}.amazonaws.com"]}
+        for role in LAMBDA_ROLES:
+            for each in statements(LARGEST, role):
+                if "kms:" in str(each["Action"]) and each["Resource"] != own_key:
+                    assert each["Condition"]["StringEquals"] == through_rds
+
+    def test_x_ray_is_allowed_only_when_it_is_on(self) -> None:
+        assert not any("xray" in one for role in LAMBDA_ROLES for one in actions(Stack(), role))
+        assert all("xray:PutTraceSegments" in actions(LARGEST, role) for role in LAMBDA_ROLES)
+
+    @pytest.mark.parametrize("role", sorted(LAMBDA_ROLES))
+    def test_logs_go_to_the_function_s_own_group(self, role: str) -> None:
+        [logs] = [each for each in statements(Stack(), role) if "logs:" in str(each["Action"])]
+        assert logs["Resource"] == f"<{role.replace('Role', 'LogGroup')}.Arn>"
+
+    def test_an_absent_record_is_told_from_a_forbidden_one(self) -> None:
+        """S3 answers 404 only to who may list the bucket, and never when that has a condition."""
+        for role in LAMBDA_ROLES - {"RunPlanRole"}:
+            [listing] = [each for each in statements(Stack(), role) if each["Action"] == "s3:ListBucket"]
+            assert listing["Resource"] == "<ReportBucket.Arn>"
+            assert "Condition" not in listing
+
+
+@pytest.mark.parametrize(("logical_id", "file"), FUNCTIONS.items())
+class TestFunctions:
+    def test_its_handler_is_there(self, logical_id: str, file: str) -> None:
+        assert Stack().resource(logical_id)["Handler"] == f"{file}.handler"
+        assert "\ndef handler(" in (ROOT / "functions" / f"{file}.py").read_text()
+
+    def test_it_is_named_after_the_stack(self, logical_id: str, file: str) -> None:
+        assert Stack().resource(logical_id)["FunctionName"] == f"{STACK}-{file.replace('_', '-')}"
+
+    def test_every_change_reaches_its_alias(self, logical_id: str, file: str) -> None:
+        assert template()["Globals"]["Function"]["AutoPublishAlias"] == "live"
+        assert Stack().resource(logical_id)["AutoPublishAliasAllProperties"] is True
+
+    def test_its_log_group_is_made_before_it_and_expires(self, logical_id: str, file: str) -> None:
+        group = logical_id.replace("Function", "LogGroup")
+        function = Stack().resource(logical_id)
+        assert function["LoggingConfig"] == {"LogGroup": f"<{group}>"}
+        assert Stack().resource(group) == {
+            "LogGroupName": f"/aws/lambda/{function['FunctionName']}",
+            "RetentionInDays": parameters()["LogRetentionDays"],
+        }
+
+    def test_its_settings_can_be_read(self, logical_id: str, file: str) -> None:
+        variables = environment(LARGEST, logical_id)
+        settings = read_settings(variables | {"AWS_REGION": HOME})
+        assert settings.stack == STACK
+        assert settings.plans_path == f"/{STACK}/plans"
+        assert settings.bucket == "<ReportBucket>"
+        assert settings.copy_regions == (AWAY,)
+        assert settings.rds_calls_per_second == 5
+        assert settings.topic_arn == ("<ReportTopic>" if file == "publish_report" else "")
+        stages = {
+            "create": "CreateBackupsFunction",
+            "copy": "CopyBackupsFunction",
+            "prune": "PruneBackupsFunction",
+            "report": "PublishReportFunction",
+        }
+        aliases = {stage: f"<{function}.Arn>:live" for stage, function in stages.items()}
+        assert settings.stage_functions == (aliases if file == "run_plan" else {})
+
+    def test_it_is_given_these_variables_and_no_others(self, logical_id: str, file: str) -> None:
+        own = {
+            "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in ("CREATE", "COPY", "PRUNE", "REPORT")},
+            "publish_report": {"HOLDFAST_TOPIC_ARN"},
+        }
+        assert set(environment(Stack(), logical_id)) == own.get(file, set()) | {
+            "HOLDFAST_BUCKET",
+            "HOLDFAST_COPY_REGIONS",
+            "HOLDFAST_PLANS_PATH",
+            "HOLDFAST_RDS_CALLS_PER_SECOND",
+            "HOLDFAST_STACK",
+            "LOG_LEVEL",
+            "POWERTOOLS_METRICS_NAMESPACE",
+            "POWERTOOLS_SERVICE_NAME",
+        }
+
+
+def environment(stack: Stack, function: str) -> dict[str, str]:
+    shared = stack.resolve(template()["Globals"]["Function"]["Environment"]["Variables"])
+    own = stack.resource(function).get("Environment", {}).get("Variables", {})
+    return {**shared, **own}
+
+
+class TestRun:
+    def test_what_is_invoked_asynchronously_has_a_dead_letter_queue(self) -> None:
+        asynchronous = [
+            name for name, each in Stack().of_type("AWS::Serverless::Function").items() if each.get("Events")
+        ]
+        assert asynchronous == ["RunPlanFunction"]
+        assert Stack().resource("RunPlanFunction")["DeadLetterQueue"] == {
+            "Type": "SQS",
+            "TargetArn": "<DeadLetterQueue.Arn>",
+        }
+        for role in ("RunPlanRole", "ScheduleRole"):
+            [sending] = [each for each in statements(Stack(), role) if each["Action"] == "sqs:SendMessage"]
+            assert sending["Resource"] == "<DeadLetterQueue.Arn>"
+
+    def test_a_failed_run_is_not_run_again_by_lambda(self) -> None:
+        assert Stack().resource("RunPlanFunction")["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+
+    def test_it_outlives_the_longest_window(self) -> None:
+        longest = 24 * 60
+        pattern = template()["Parameters"]["WindowMinutes"]["AllowedPattern"]
+        assert re.search(pattern, str(longest))
+        assert not re.search(pattern, str(longest + 1))
+        durable = Stack().resource("RunPlanFunction")["DurableConfig"]
+        assert durable["ExecutionTimeout"] > longest * 60
+
+    def test_it_may_invoke_the_stages_aliases_and_nothing_else(self) -> None:
+        [invoking] = [
+            each for each in statements(Stack(), "RunPlanRole") if each["Action"] == "lambda:InvokeFunction"
+        ]
+        assert invoking["Resource"] == [
+            f"<{name}.Arn>:live" for name in FUNCTIONS if name != "RunPlanFunction"
+        ]
+
+    def test_it_keeps_its_own_progress(self) -> None:
+        [progress] = [each for each in statements(Stack(), "RunPlanRole") if "Durable" in str(each["Action"])]
+        assert progress["Resource"] == f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:{STACK}-run-plan:*"
+
+    def test_each_schedule_starts_a_durable_function_by_its_alias(self) -> None:
+        resources = deployed()["Resources"]
+        schedules = [each for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
+        assert schedules
+        for each in schedules:
+            target = each["Properties"]["Target"]
+            alias = resources[target["Arn"]["Ref"]]
+            assert alias["Type"] == "AWS::Lambda::Alias"
+            assert alias["Properties"]["Name"] == "live"
+            function = alias["Properties"]["FunctionName"]["Ref"]
+            assert "DurableConfig" in resources[function]["Properties"]
+            role, _ = target["RoleArn"]["Fn::GetAtt"]
+            [invoking] = [
+                one for one in statements(Stack(), role) if one["Action"] == "lambda:InvokeFunction"
+            ]
+            assert invoking["Resource"] == f"<{function}.Arn>:live"
+            assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+
+    def test_the_schedule_asks_for_the_slot_that_was_meant(self) -> None:
+        nightly = Stack().resource("RunPlanFunction")["Events"]["Nightly"]["Properties"]
+        assert json.loads(nightly["Input"]) == {"plan": "nightly", "slot": "<aws.scheduler.scheduled-time>"}
+        assert nightly["Name"].startswith(STACK)
+
+
+def deployed() -> dict[str, Any]:
+    """What CloudFormation is given: the template after SAM's transform."""
+    source = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # a SafeLoader
+    for each in source["Resources"].values():
+        uri = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+        if each["Type"] in uri:
+            each["Properties"][uri[each["Type"]]] = "s3://bucket/package.zip"
+    transformed: dict[str, Any] = transform(source, {}, _NoManagedPolicies())
+    return transformed
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+PLAN_PARAMETERS = tuple(
+    name
+    for name in template()["Parameters"]
+    if f"${{{name}}}" in json.dumps(template()["Resources"]["DefaultPlan"])
+)
+"""Those that go into the plan's JSON."""
+
+
+def plan_text(stack: Stack) -> str:
+    text = stack.resource("DefaultPlan")["Value"]
+    assert isinstance(text, str)
+    return text
+
+
+def limits(stack: Stack) -> PlanLimits:
+    copy_region = parameters(**stack.given)["CopyRegion"]
+    return PlanLimits(
+        kinds={"dynamodb", "rds", "aurora"},
+        home_region=HOME,
+        copy_regions={copy_region} if copy_region else set(),
+    )
+
+
+class TestDefaultPlan:
+    def test_it_lies_where_the_functions_look(self) -> None:
+        assert Stack().resource("DefaultPlan")["Name"] == f"/{STACK}/plans/nightly"
+
+    def test_without_copies(self) -> None:
+        plan = parse_plan("nightly", plan_text(Stack()), limits(Stack()))
+        assert plan.select.tags == {"holdfast:plan": "nightly"}
+        assert plan.keep == KeepPolicy(daily=7, weekly=4, monthly=12, minimum=2)
+        assert plan.copies == ()
+        assert (plan.window_minutes, plan.rpo_hours, plan.rto_minutes) == (720, 26, 60)
+        assert (plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share) == (100, 0.25)
+
+    @pytest.mark.parametrize("key", ["", KEY])
+    def test_with_copies(self, key: str) -> None:
+        stack = Stack(given={"CopyRegion": AWAY, "CopyKmsKeyArn": key, "TimeZone": "Europe/Berlin"})
+        plan = parse_plan("nightly", plan_text(stack), limits(stack))
+        [copy] = plan.copies
+        assert (copy.region, copy.kms_key, copy.slots) == (AWAY, key, 20)
+        assert copy.keep == KeepPolicy(daily=7, weekly=4, minimum=1)
+        assert plan.time_zone == "Europe/Berlin"
+
+    def test_each_of_its_parameters_arrives(self) -> None:
+        counts = {name: str(number) for number, name in enumerate(PLAN_PARAMETERS, 11)}
+        others = {"TimeZone": "Asia/Tokyo", "MaxDeleteShare": "0.5"} | WITH_COPIES
+        stack = Stack(given=counts | others)
+        plan = parse_plan("nightly", plan_text(stack), limits(stack))
+        [copy] = plan.copies
+        arrived = {
+            "TimeZone": plan.time_zone,
+            "KeepLast": plan.keep.last,
+            "KeepHourly": plan.keep.hourly,
+            "KeepDaily": plan.keep.daily,
+            "KeepWeekly": plan.keep.weekly,
+            "KeepMonthly": plan.keep.monthly,
+            "KeepYearly": plan.keep.yearly,
+            "KeepMinimum": plan.keep.minimum,
+            "CopyRegion": copy.region,
+            "CopyKmsKeyArn": copy.kms_key,
+            "CopyKeepDaily": copy.keep.daily,
+            "CopyKeepWeekly": copy.keep.weekly,
+            "CopyKeepMonthly": copy.keep.monthly,
+            "CopyKeepMinimum": copy.keep.minimum,
+            "CopySlots": copy.slots,
+            "WindowMinutes": plan.window_minutes,
+            "RpoHours": plan.rpo_hours,
+            "RtoMinutes": plan.rto_minutes,
+            "MaxDeletesPerRun": plan.breaker.max_deletes_per_run,
+            "MaxDeleteShare": plan.breaker.max_delete_share,
+        }
+        assert {name: str(value) for name, value in arrived.items()} == counts | others
+
+    @given(st.data())
+    def test_it_is_json_whatever_the_parameters_allow(self, data: st.DataObject) -> None:
+        given = {
+            name: data.draw(
+                st.from_regex(template()["Parameters"][name]["AllowedPattern"], fullmatch=True), name
+            )
+            for name in PLAN_PARAMETERS
+        }
+        plan = json.loads(plan_text(Stack(given=given)))
+        assert plan["keep"]["daily"] == int(given["KeepDaily"])
+        assert plan["prune"]["max_delete_share"] == float(given["MaxDeleteShare"])
+        assert [copy["region"] for copy in plan["copies"]] == [given["CopyRegion"]] * bool(
+            given["CopyRegion"]
+        )
+
+    @pytest.mark.parametrize("text", ["07", "1.5", "-1", "", "1e3", " 7", "seven"])
+    def test_what_would_not_be_a_count_is_refused_at_once(self, text: str) -> None:
+        assert not allowed("KeepDaily", text)
+
+    @pytest.mark.parametrize(("text", "right"), [("0.25", True), ("1", True), ("0", False), ("1.5", False)])
+    def test_a_share_is_above_0_and_at_most_1(self, text: str, right: bool) -> None:
+        assert allowed("MaxDeleteShare", text) is right
+
+
+def allowed(name: str, text: str) -> bool:
+    """Whether CloudFormation takes this text for a parameter."""
+    parameter = template()["Parameters"][name]
+    if "AllowedValues" in parameter:
+        return text in map(str, parameter["AllowedValues"])
+    if parameter["Type"] == "Number":
+        return bool(parameter["MinValue"] <= float(text) <= parameter["MaxValue"])
+    return re.fullmatch(parameter["AllowedPattern"].strip("^$"), text) is not None
+
+
+class TestParameters:
+    @pytest.mark.parametrize("name", sorted(template()["Parameters"]))
+    def test_the_default_is_allowed(self, name: str) -> None:
+        assert allowed(name, parameters()[name])
+
+    @pytest.mark.parametrize("name", sorted(template()["Parameters"]))
+    def test_a_mistake_is_answered_with_what_is_allowed(self, name: str) -> None:
+        parameter = template()["Parameters"][name]
+        assert parameter["Description"]
+        assert "AllowedValues" in parameter or parameter["ConstraintDescription"]
+
+    def test_each_stands_in_a_group(self) -> None:
+        groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        grouped = [name for group in groups for name in group["Parameters"]]
+        assert sorted(grouped) == sorted(template()["Parameters"])
+
+    @pytest.mark.parametrize(
+        "text", ["cron(0 2 * * ? *)", "cron(0/15 8-18 ? * MON-FRI *)", "rate(1 day)", "rate(12 hours)"]
+    )
+    def test_a_schedule(self, text: str) -> None:
+        assert allowed("Schedule", text)
+
+    @pytest.mark.parametrize("text", ["0 2 * * *", "cron(0 2 * * *)", "rate(0 days)", "nightly", ""])
+    def test_no_schedule(self, text: str) -> None:
+        assert not allowed("Schedule", text)
+
+
+def deployments() -> list[tuple[str, dict[str, str]]]:
+    """The environments of samconfig.toml that can be deployed, and their parameters."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    return [
+        (name, dict(each.split("=", 1) for each in commands["deploy"]["parameters"]["parameter_overrides"]))
+        for name, commands in config.items()
+        if isinstance(commands, dict) and "deploy" in commands
+    ]
+
+
+class TestDeployments:
+    def test_there_is_one_for_each_size(self) -> None:
+        assert {name for name, _ in deployments()} == {"mvp", "production", "enterprise"}
+
+    @pytest.mark.parametrize(("name", "overrides"), deployments())
+    def test_its_values_are_allowed(self, name: str, overrides: dict[str, str]) -> None:
+        assert {key: text for key, text in overrides.items() if not allowed(key, text)} == {}
+
+    @pytest.mark.parametrize(("name", "overrides"), deployments())
+    def test_its_plan_can_be_used(self, name: str, overrides: dict[str, str]) -> None:
+        stack = Stack(given=overrides)
+        plan = parse_plan("nightly", plan_text(stack), limits(stack))
+        assert bool(plan.copies) is (name == "enterprise")
+
+
+class TestStores:
+    @pytest.mark.parametrize(
+        ("policy", "guarded"),
+        [
+            ("ReportBucketPolicy", ["<ReportBucket.Arn>", "<ReportBucket.Arn>/*"]),
+            ("ReportTopicPolicy", ["<ReportTopic>"]),
+            ("DeadLetterQueuePolicy", ["<DeadLetterQueue.Arn>"]),
+        ],
+    )
+    def test_nothing_is_reached_without_tls(self, policy: str, guarded: list[str]) -> None:
+        document = Stack().resource(policy)["PolicyDocument"]
+        [denial] = [each for each in document["Statement"] if each["Effect"] == "Deny"]
+        assert denial["Principal"] == "*"
+        assert as_list(denial["Resource"]) == guarded
+        assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_the_bucket_keeps_what_it_is_given(self) -> None:
+        raw = template()["Resources"]["ReportBucket"]
+        assert (raw["DeletionPolicy"], raw["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        bucket = Stack().resource("ReportBucket")
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+    def test_the_bucket_does_not_grow_for_ever(self) -> None:
+        rules = {
+            rule["Id"]: rule for rule in Stack().resource("ReportBucket")["LifecycleConfiguration"]["Rules"]
+        }
+        assert rules["RecordsExpire"]["Prefix"] == "runs/"
+        assert rules["RecordsExpire"]["ExpirationInDays"] == parameters()["ReportRetentionDays"]
+        assert rules["VersionsExpire"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+        assert rules["UploadsAbort"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+        assert all(rule["Status"] == "Enabled" for rule in rules.values())
+
+    def test_alarms_can_publish_to_the_encrypted_topic(self) -> None:
+        assert Stack().resource("ReportTopic")["KmsMasterKeyId"] == "<ReportKey.Arn>"
+        for resource, key in (("ReportKey", "KeyPolicy"), ("ReportTopicPolicy", "PolicyDocument")):
+            document = Stack().resource(resource)[key]
+            [alarms] = [
+                each
+                for each in document["Statement"]
+                if each["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+            ]
+            assert alarms["Effect"] == "Allow"
+            assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+    def test_the_queue_is_encrypted_and_patient(self) -> None:
+        queue = Stack().resource("DeadLetterQueue")
+        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+    @pytest.mark.parametrize("name", sorted(Stack().of_type("AWS::CloudWatch::Alarm")))
+    def test_an_alarm_tells_people_what_to_do_first(self, name: str) -> None:
+        alarm = Stack().resource(name)
+        assert alarm["AlarmActions"] == ["<ReportTopic>"]
+        assert "First: " in alarm["AlarmDescription"]
+        assert len(alarm["AlarmDescription"]) <= 1024
+
+    def test_the_alarm_on_errors_counts_every_function(self) -> None:
+        [total, *counted] = Stack().resource("FunctionErrorsAlarm")["Metrics"]
+        watched = {
+            dimension["Value"] for one in counted for dimension in one["MetricStat"]["Metric"]["Dimensions"]
+        }
+        assert watched == {f"<{name}>" for name in FUNCTIONS}
+        assert sorted(total["Expression"].split(" + ")) == sorted(one["Id"] for one in counted)
+
+    def test_people_are_subscribed_only_when_there_is_an_address(self) -> None:
+        assert not Stack().of_type("AWS::SNS::Subscription")
+        told = Stack(given={"AlertEmail": "team@example.com"})
+        [subscription] = told.of_type("AWS::SNS::Subscription").values()
+        assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.com")
