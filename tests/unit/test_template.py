@@ -662,13 +662,14 @@ class TestStores:
         assert "First: " in alarm["AlarmDescription"]
         assert len(alarm["AlarmDescription"]) <= 1024
 
-    def test_the_alarm_on_errors_counts_every_function(self) -> None:
+    def test_the_alarm_on_errors_counts_every_function_and_takes_silence_for_zero(self) -> None:
         [total, *counted] = Stack().resource("FunctionErrorsAlarm")["Metrics"]
         watched = {
             dimension["Value"] for one in counted for dimension in one["MetricStat"]["Metric"]["Dimensions"]
         }
         assert watched == {f"<{name}>" for name in FUNCTIONS}
-        assert sorted(total["Expression"].split(" + ")) == sorted(one["Id"] for one in counted)
+        filled = ", ".join(f"FILL({one['Id']}, 0)" for one in counted)
+        assert total["Expression"] == f"SUM([{filled}])"
 
     def test_people_are_subscribed_only_when_there_is_an_address(self) -> None:
         assert not Stack().of_type("AWS::SNS::Subscription")

@@ -4,7 +4,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from holdfast.core.naming import format_slot
-from holdfast.core.report import Report, State
+from holdfast.core.report import Report, Stage, State
 
 _LEVELS = {State.FAILED: "error", State.PENDING: "warning", State.DEFERRED: "warning"}
 
@@ -12,13 +12,14 @@ _LEVELS = {State.FAILED: "error", State.PENDING: "warning", State.DEFERRED: "war
 def tell(report: Report, logger: Logger, metrics: Metrics) -> None:
     """Log each outcome, refusal and problem with its reason, and count the outcomes by state.
 
-    The metrics are `Done`, `Failed`, `Pending`, `Deferred`, `Skipped` and `Seconds`, by `plan` and `stage`.
-    A dry run is logged, and leaves no metrics.
+    The outcomes of a run were logged by its stages, and are not logged a second time. The metrics are
+    `Done`, `Failed`, `Pending`, `Deferred`, `Skipped` and `Seconds`, by `plan`, `stage` and `service`. A dry
+    run is logged, and leaves no metrics.
     """
     logger.append_keys(
         plan=report.plan, slot=format_slot(report.slot), stage=str(report.stage), dry_run=report.dry_run
     )
-    for one in report.by_urgency():
+    for one in report.by_urgency() if report.stage is not Stage.REPORT else ():
         log = getattr(logger, _LEVELS.get(one.state, "info"))
         log(
             one.reason,
