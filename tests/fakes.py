@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from threading import RLock
 
 from holdfast.core import naming
@@ -542,17 +542,19 @@ class FakeTurns:
     """`ports.Turns` in memory."""
 
     def __init__(self) -> None:
-        self._until: dict[str, datetime] = {}
+        self._had: set[str] = set()
 
     @contextmanager
-    def taken(self, name: str, seconds: float) -> Iterator[datetime | None]:
-        now = datetime.now(UTC)
-        until = self._until.get(name)
-        if until is not None and until > now:
-            yield until
+    def taken(self, name: str) -> Iterator[Callable[[], bool]]:
+        if name in self._had:
+            yield lambda: False
             return
-        self._until[name] = now + timedelta(seconds=seconds)
+        self._had.add(name)
         try:
-            yield None
+            yield lambda: name in self._had
         finally:
-            del self._until[name]
+            self._had.discard(name)
+
+    def lose(self, name: str) -> None:
+        """Let whoever has the turn lose it."""
+        self._had.discard(name)

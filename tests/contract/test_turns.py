@@ -1,6 +1,7 @@
-"""Turns: only one has it, it comes back, and a crash does not keep it for ever."""
+"""Turns: only one has it, it comes back, and one that was killed does not keep it."""
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from holdfast.ports import Turns
 
 BUCKET = "records"
+KEY = "turns/nightly.json"
 
 
 @pytest.fixture
@@ -38,42 +40,62 @@ def turns(request: pytest.FixtureRequest, s3: "S3Client") -> "Turns":
     return made[request.param]()
 
 
+def taken_until(s3: "S3Client", until: datetime) -> None:
+    """What the object says when somebody else has the turn."""
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=json.dumps({"until": until.isoformat()}).encode())
+
+
 def test_a_free_turn_is_had_and_a_taken_one_is_not(turns: "Turns") -> None:
-    with turns.taken("nightly", 900) as first, turns.taken("nightly", 900) as second:
-        assert first is None
-        assert second is not None
-        assert timedelta(0) < second - datetime.now(UTC) <= timedelta(seconds=900)
+    with turns.taken("nightly") as first, turns.taken("nightly") as second:
+        assert first()
+        assert not second()
 
 
 def test_a_turn_comes_back_when_its_work_is_over(turns: "Turns") -> None:
-    with turns.taken("nightly", 900) as first:
-        assert first is None
-    with turns.taken("nightly", 900) as again:
-        assert again is None
+    with turns.taken("nightly") as first:
+        assert first()
+    with turns.taken("nightly") as again:
+        assert again()
 
 
 def test_a_turn_comes_back_when_its_work_raised(turns: "Turns") -> None:
     def work() -> None:
-        with turns.taken("nightly", 900):
+        with turns.taken("nightly"):
             raise RuntimeError("the sweep broke")
 
     with pytest.raises(RuntimeError, match="the sweep broke"):
         work()
-    with turns.taken("nightly", 900) as again:
-        assert again is None
+    with turns.taken("nightly") as again:
+        assert again()
 
 
 def test_plans_have_turns_of_their_own(turns: "Turns") -> None:
-    with turns.taken("nightly", 900), turns.taken("hourly", 900) as other:
-        assert other is None
+    with turns.taken("nightly"), turns.taken("hourly") as other:
+        assert other()
 
 
-def test_the_turn_of_a_crashed_sweep_ends_by_itself(s3: "S3Client") -> None:
-    ended = datetime.now(UTC) - timedelta(seconds=1)
-    body = json.dumps({"until": ended.isoformat()}).encode()
-    s3.put_object(Bucket=BUCKET, Key="turns/nightly.json", Body=body)
-    with S3Turns(client=s3, bucket=BUCKET).taken("nightly", 900) as busy_until:
-        assert busy_until is None
+def test_a_turn_is_kept_for_longer_than_a_lease(s3: "S3Client") -> None:
+    short = S3Turns(client=s3, bucket=BUCKET, lease_seconds=0.6)
+    with short.taken("nightly") as first:
+        time.sleep(1.2)
+        with short.taken("nightly") as second:
+            assert first()
+            assert not second()
+
+
+def test_the_turn_of_one_that_was_killed_ends_by_itself(s3: "S3Client") -> None:
+    taken_until(s3, datetime.now(UTC) - timedelta(seconds=1))
+    with S3Turns(client=s3, bucket=BUCKET).taken("nightly") as free:
+        assert free()
+
+
+def test_a_turn_that_somebody_took_over_is_lost_and_not_given_back(s3: "S3Client") -> None:
+    with S3Turns(client=s3, bucket=BUCKET, lease_seconds=0.3).taken("nightly") as is_mine:
+        taken_until(s3, datetime.now(UTC) + timedelta(hours=1))
+        time.sleep(0.5)
+        assert not is_mine()
+    with S3Turns(client=s3, bucket=BUCKET).taken("nightly") as others:
+        assert not others()
 
 
 def test_of_two_that_read_a_free_turn_at_once_only_one_has_it(s3: "S3Client") -> None:
@@ -87,9 +109,9 @@ def test_of_two_that_read_a_free_turn_at_once_only_one_has_it(s3: "S3Client") ->
             return read
 
     def attempt(turns: S3Turns) -> bool:
-        with turns.taken("nightly", 900) as busy_until:
+        with turns.taken("nightly") as is_mine:
             both_have_tried.wait()
-            return busy_until is None
+            return is_mine()
 
     with ThreadPoolExecutor(2) as pool:
         had = list(pool.map(attempt, [Meeting(client=s3, bucket=BUCKET) for _ in range(2)]))
@@ -97,9 +119,6 @@ def test_of_two_that_read_a_free_turn_at_once_only_one_has_it(s3: "S3Client") ->
 
 
 def test_a_turn_that_cannot_be_read_stops_the_work(s3: "S3Client") -> None:
-    s3.put_object(Bucket=BUCKET, Key="turns/nightly.json", Body=b"[]")
-    with (
-        pytest.raises(ProviderError, match="BrokenTurn"),
-        S3Turns(client=s3, bucket=BUCKET).taken("nightly", 900),
-    ):
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"[]")
+    with pytest.raises(ProviderError, match="BrokenTurn"), S3Turns(client=s3, bucket=BUCKET).taken("nightly"):
         pass

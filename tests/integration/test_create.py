@@ -1,5 +1,7 @@
 """The create stage on a cloud in memory: what it makes, and how it takes trouble."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from holdfast.core.errors import (
@@ -12,11 +14,12 @@ from holdfast.core.errors import (
     QuotaReached,
     Throttled,
 )
-from holdfast.core.model import Home, Selection
+from holdfast.core.model import Backup, Home, Selection
 from holdfast.core.naming import snapshot_name
 from holdfast.core.report import Action, Stage, State, Status, report_from_dict
 from holdfast.usecases.create import create_backups
 from tests.builders import NIGHT, TAGS, a_mark, a_plan, a_request, nights_ago
+from tests.fakes import FakeCopier
 from tests.integration.world import Behind, Surprising, World, by_resource, plenty, time_for
 
 
@@ -225,8 +228,7 @@ class TestTime:
     def test_out_of_time_the_rest_is_pending_and_the_next_sweep_does_it(self, world: World) -> None:
         for number in range(30):
             world.cloud.add_resource("dynamodb", f"more-{number:02}", TAGS)
-        # One question goes to the turn that is taken.
-        report = world.create(deadline=time_for(11))
+        report = world.create(deadline=time_for(10))
         states = [one.state for one in report.outcomes]
         assert (states.count(State.DONE), states.count(State.PENDING)) == (10, 23)
         assert {one.reason for one in report.outcomes if one.state is State.PENDING} == {
@@ -246,16 +248,27 @@ class TestTime:
 
 class TestTurns:
     def test_two_sweeps_of_one_plan_never_create_at_the_same_time(self, world: World) -> None:
-        with world.turns.taken("nightly", 600) as mine:
-            assert mine is None
+        with world.turns.taken("nightly") as mine:
+            assert mine()
             report = world.create()
         assert {one.state for one in report.outcomes} == {State.PENDING}
         assert all("another create_backups is at work" in one.reason for one in report.outcomes)
         assert world.cloud.calls == []
         assert world.create().status is Status.OK
 
+    def test_a_sweep_that_loses_its_turn_creates_nothing_more(self, world: World) -> None:
+        class Losing(FakeCopier):
+            def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+                world.turns.lose("nightly")
+                return super().backups(region, source)
+
+        world.providers["aurora"] = Losing(world.cloud, "aurora")
+        report = world.create()
+        assert world.cloud.writes == []
+        assert report.counts == {"create.pending": 3}
+
     def test_a_dry_run_takes_no_turn(self, world: World) -> None:
-        with world.turns.taken("nightly", 600):
+        with world.turns.taken("nightly"):
             assert world.create(a_request(dry_run=True)).counts == {"create.skipped": 3}
 
 

@@ -74,7 +74,9 @@ class World:
 
     def copy(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
         request = request or a_request()
-        return self._kept(copy_backups(self.providers, self.copiers, self.plan, request, HOME, deadline))
+        return self._kept(
+            copy_backups(self.providers, self.copiers, self.records, self.plan, request, HOME, deadline)
+        )
 
     def prune(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
         request = request or a_request()

@@ -41,10 +41,10 @@ AWS_SDK = {"boto3", "botocore", "aws_durable_execution_sdk_python"}
 MAY_IMPORT_AWS = {"adapters", "bootstrap"}
 
 IMPURE = {
-    "asyncio", "getpass", "http", "locale", "logging", "multiprocessing", "os", "pathlib", "platform", "random",
-    "secrets", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "time", "urllib", "uuid",
-    "warnings",
-}  # fmt: skip
+    *("asyncio", "getpass", "http", "locale", "logging", "multiprocessing", "os", "pathlib", "platform"),
+    *("random", "secrets", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "time"),
+    *("urllib", "uuid", "warnings"),
+}
 IMPURE_CALLS = {"now", "utcnow", "today", "print", "input", "open", "getenv", "fromtimestamp"}
 
 
@@ -115,7 +115,7 @@ _DURABLE_HANDLER = ("functions", "aws_durable_execution_sdk_python")
 def impure_calls(path: str, source: str) -> list[str]:
     """The sentences about what a core module calls that two runs could answer differently."""
     return [
-        f"{path}:{node.lineno} calls {ast.unparse(node.func)}: the core decides the same each time it is asked"
+        f"{path}:{node.lineno} calls {ast.unparse(node.func)}: the core decides the same each time"
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in IMPURE_CALLS
     ]

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-import yaml
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from holdfast.bootstrap import KINDS, App
 from holdfast.ports import Copier, Provider
@@ -20,26 +21,7 @@ ADAPTERS = ROOT / "layers" / "holdfast" / "holdfast" / "adapters"
 READ, CREATE, COPY, PRUNE = "StagePolicy", "CreateBackupsRole", "CopyBackupsRole", "PruneBackupsRole"
 
 
-class _Template(yaml.SafeLoader):
-    """CloudFormation's short forms are read as their bare values."""
-
-
-def _bare(loader: _Template, _tag: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Template.add_multi_constructor("!", _bare)
-
-
-def resources_of_template() -> dict[str, Any]:
-    loader = _Template((ROOT / "template.yaml").read_text())
-    resources: dict[str, Any] = loader.get_single_data()["Resources"]
-    return resources
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
 
 
 def sids(resources: dict[str, Any], name: str) -> list[str]:
@@ -97,7 +79,7 @@ def missing(kind: str, **changed: Any) -> list[str]:
         "files": [path.name for path in ADAPTERS.glob("*.py")],
         "providers": dict(APP.providers),
         "copiers": dict(APP.copiers),
-        "resources": resources_of_template(),
+        "resources": TEMPLATE["Resources"],
         "contract": list(REAL),
     }
     return what_is_missing(kind, **(facts | changed))
@@ -115,7 +97,8 @@ def test_the_lists_of_kinds_agree() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_that_can_copy_is_among_the_copiers(kind: str) -> None:
     assert hasattr(APP.providers[kind], "copy") == (kind in APP.copiers)
-    assert APP.copiers.get(kind) in (None, APP.providers[kind])
+    copier: object = APP.copiers.get(kind, APP.providers[kind])
+    assert copier is APP.providers[kind]
 
 
 def test_a_kind_that_nobody_wrote_lacks_everything() -> None:
@@ -135,7 +118,7 @@ def test_each_part_that_is_taken_away_is_missed(kind: str) -> None:
     assert missing(kind, providers={}) == [f"{kind} lacks its entry in App.providers"]
     assert missing(kind, contract=[]) == [f"{kind} lacks its line in tests/contract/kinds.py"]
     for role in (CREATE, PRUNE, *([COPY] if kind in APP.copiers else [])):
-        resources = resources_of_template()
+        resources = deepcopy(TEMPLATE["Resources"])
         for policy in resources[role]["Properties"]["Policies"]:
             document = policy["PolicyDocument"]
             document["Statement"] = [

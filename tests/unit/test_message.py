@@ -1,5 +1,6 @@
 """What a person reads in the morning."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -27,9 +28,14 @@ def outcome(
     )
 
 
-def run_of(*outcomes: Outcome, **more: object) -> Report:
-    return Report(  # type: ignore[arg-type]
-        stage=Stage.REPORT, plan="nightly", slot=NIGHT, outcomes=outcomes, **more
+def run_of(*outcomes: Outcome, refusals: Sequence[str] = (), problems: Sequence[str] = ()) -> Report:
+    return Report(
+        stage=Stage.REPORT,
+        plan="nightly",
+        slot=NIGHT,
+        outcomes=outcomes,
+        refusals=refusals,
+        problems=problems,
     )
 
 

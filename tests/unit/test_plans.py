@@ -243,7 +243,10 @@ COUNT = "give a whole number from 0 to 10000"
         ),
         (
             changed(time_zone="Mars/Olympus"),
-            "time_zone: 'Mars/Olympus' is not allowed; give a zone of the IANA database, as Europe/Berlin is one",
+            (
+                "time_zone: 'Mars/Olympus' is not allowed; "
+                "give a zone of the IANA database, as Europe/Berlin is one"
+            ),
         ),
         (
             changed(time_zone="../../etc/passwd"),

@@ -210,5 +210,9 @@ class TestCombine:
         assert run.problems == ("copy_backups left no record of this slot",)
         assert run.status is Status.PARTIAL
 
+    def test_that_records_are_missing_is_not_told_beside_the_reason_why(self) -> None:
+        run = combine(dict.fromkeys(Stage), "nightly", NIGHT, ["there is no such plan"])
+        assert run.problems == ("there is no such plan",)
+
     def test_a_run_without_any_record_has_failed(self) -> None:
         assert combine(dict.fromkeys(Stage), "nightly", NIGHT, []).status is Status.FAILED

@@ -89,9 +89,9 @@ class RecordStore(Protocol):
 class Turns(Protocol):
     """Who may do now what only one may do at a time."""
 
-    def taken(self, name: str, seconds: float) -> AbstractContextManager[datetime | None]:
-        """Have the turn while inside, for `seconds` at most. Gives `None`, or the instant until which
-        somebody else has it at the latest."""
+    def taken(self, name: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Have the turn while inside. Gives a question to ask before each act: is the turn ours? It is not
+        when somebody else had it first, or when it could not be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ moment. So a sweep that creates takes its plan's turn first.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import translated
@@ -17,44 +18,48 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KIND = "s3"
+LEASE_SECONDS = 20.0
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 class S3Turns:
     """One object a name, `turns/<name>.json`, that says until when the turn is taken.
 
-    A turn ends by itself when the invocation that took it can no longer be alive, so that a crash blocks
-    nobody for longer than that. Deleting the object ends it at once.
+    Whoever has a turn renews it in the background, three times as often as it would end, and the turn of
+    one that was killed ends by itself. The clocks of two functions may differ by less than the lease.
     """
 
-    def __init__(self, *, client: "S3Client", bucket: str) -> None:
+    def __init__(self, *, client: "S3Client", bucket: str, lease_seconds: float = LEASE_SECONDS) -> None:
         self._client = client
         self._bucket = bucket
+        self._lease = timedelta(seconds=lease_seconds)
 
     @contextmanager
-    def taken(self, name: str, seconds: float) -> Iterator[datetime | None]:
-        """Have the turn while inside, for `seconds` at most. Gives `None`, or the instant until which
-        somebody else has it."""
-        key = f"turns/{name}.json"
+    def taken(self, name: str) -> Iterator[Callable[[], bool]]:
+        tag = self._take(f"turns/{name}.json")
+        if not tag:
+            yield lambda: False
+            return
+        turn = _Turn(f"turns/{name}.json", tag, self._write, self._lease)
+        turn.start()
+        try:
+            yield turn.is_mine
+        finally:
+            turn.give_back()
+
+    def _take(self, key: str) -> str:
+        """The entity tag of the object that says that the turn is taken now, or nothing when somebody else
+        has it."""
         now = datetime.now(UTC)
         until, tag = self._read(key)
         if until is not None and until > now:
-            yield until
-            return
+            return ""
         try:
-            mine = self._write(key, now + timedelta(seconds=seconds), tag)
+            return self._write(key, now + self._lease, tag)
         except ProviderError as error:
             if error.code not in _LOST:
                 raise
-            # Somebody took it between the read and the write. How long for is not known, but not longer.
-            yield now + timedelta(seconds=seconds)
-            return
-        try:
-            yield None
-        finally:
-            # A turn that cannot be given back ends by itself.
-            with suppress(ProviderError):
-                self._write(key, now, mine)
+            return ""  # somebody took it between the read and the write
 
     def _read(self, key: str) -> tuple[datetime | None, str]:
         """Until when the turn is taken, and the object's entity tag; nothing when nobody ever took it."""
@@ -73,7 +78,8 @@ class S3Turns:
             raise ProviderError(KIND, address, "GetObject", "BrokenTurn", repr(error)) from error
 
     def _write(self, key: str, until: datetime, tag: str) -> str:
-        """Write the object if it is still the one with this entity tag (none: if there is none)."""
+        """Write the object if it is still the one with this entity tag (none: if there is none). Returns
+        the new one's tag."""
         body = json.dumps({"until": until.isoformat()}).encode()
         with translated(KIND, f"s3://{self._bucket}/{key}", "PutObject"):
             if tag:
@@ -81,3 +87,41 @@ class S3Turns:
             else:
                 answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
         return answer["ETag"]
+
+
+class _Turn:
+    """A turn that is had, and renewed until it is given back or lost."""
+
+    def __init__(
+        self, key: str, tag: str, write: Callable[[str, datetime, str], str], lease: timedelta
+    ) -> None:
+        self._key = key
+        self._tag = tag
+        self._write = write
+        self._lease = lease
+        self._until = datetime.now(UTC) + lease
+        self._over = Event()
+        self._renewing = Thread(target=self._renew, name=f"renews {key}", daemon=True)
+
+    def start(self) -> None:
+        self._renewing.start()
+
+    def is_mine(self) -> bool:
+        """Whether the turn is still ours: false from the moment on at which somebody else may take it."""
+        return datetime.now(UTC) < self._until
+
+    def give_back(self) -> None:
+        self._over.set()
+        self._renewing.join()
+        if self.is_mine():
+            # A turn that cannot be given back ends by itself.
+            with suppress(ProviderError):
+                self._write(self._key, datetime.now(UTC), self._tag)
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._lease.total_seconds() / 3) and self.is_mine():
+            until = datetime.now(UTC) + self._lease
+            # A renewal that fails is tried again. When none succeeds the turn ends, and the work with it.
+            with suppress(ProviderError):
+                self._tag = self._write(self._key, until, self._tag)
+                self._until = until

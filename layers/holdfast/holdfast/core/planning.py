@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
@@ -160,13 +160,21 @@ class ToCopy:
 
 
 def plan_copies(
-    here: Iterable[Backup], there: Iterable[Backup], plan: Plan, rule: CopyRule, request: Request, home: Home
+    here: Iterable[Backup],
+    there: Iterable[Backup],
+    plan: Plan,
+    rule: CopyRule,
+    request: Request,
+    home: Home,
+    begun: Collection[str] = (),
 ) -> tuple[list[ToCopy], list[Outcome]]:
     """What to copy to the rule's Region, newest first, and an outcome for each wanted copy that needs no
     call or cannot have one now.
 
     Wanted is what the Region's own policy would keep, were all of it there. `here` and `there` are all
     backups of one kind that stand in the two Regions; those of others count against the Region's slots.
+    `begun` has the ids of originals whose copies an earlier sweep of this slot began, and could not yet tell
+    as done.
     """
     there = list(there)
     copies = _live_copies(ours(there, home, plan.name))
@@ -177,7 +185,10 @@ def plan_copies(
         step = _copy_step(original, rule, request)
         copy = copies.get((step.mark.source, step.mark.slot))
         if copy is not None:
-            outcomes.extend(_standing_copy(step, copy, request))
+            # Copies of earlier slots that stand as they should are not told again each night.
+            news = step.mark.slot == request.slot or original.id in begun
+            if news or copy.state is not BackupState.AVAILABLE:
+                outcomes.append(step.outcome(*state_of_copy(copy)))
             continue
         hindrance = _hindrance(original, rule)
         if hindrance is not None:
@@ -256,13 +267,6 @@ def _copy_step(original: Backup, rule: CopyRule, request: Request) -> ToCopy:
         reason=f"{rule.region} has no copy of it"
         + ("" if original.mark.slot == request.slot else f" (of {format_slot(original.mark.slot)})"),
     )
-
-
-def _standing_copy(step: ToCopy, copy: Backup, request: Request) -> list[Outcome]:
-    """Copies of earlier slots that stand as they should are not told again each night."""
-    if copy.state is BackupState.AVAILABLE and step.mark.slot != request.slot:
-        return []
-    return [step.outcome(*state_of_copy(copy))]
 
 
 def state_of_copy(copy: Backup) -> tuple[State, str]:

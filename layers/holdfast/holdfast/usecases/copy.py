@@ -1,19 +1,20 @@
 """Stage two: a copy of each backup in each Region that the plan names."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from holdfast.core.errors import AlreadyExists, ProviderError
 from holdfast.core.model import Backup, CopyRule, Home, Plan, Request
 from holdfast.core.planning import ToCopy, ours, plan_copies, state_of_copy
 from holdfast.core.report import Action, Outcome, Report, Stage, State
-from holdfast.ports import Copier, Deadline, Provider
+from holdfast.ports import Copier, Deadline, Provider, RecordStore
 from holdfast.usecases.sweep import sweep, unlisted
 
 
 def copy_backups(
     providers: Mapping[str, Provider],
     copiers: Mapping[str, Copier],
+    records: RecordStore,
     plan: Plan,
     request: Request,
     home: Home,
@@ -21,6 +22,7 @@ def copy_backups(
 ) -> Report:
     """Start the copies that are missing; with `dry_run`, only say which."""
     started = time.monotonic()
+    begun = _begun(records, plan, request)
     outcomes: list[Outcome] = []
     for kind in sorted(plan.select.types) if plan.copies else ():
         provider = providers[kind]
@@ -34,7 +36,7 @@ def copy_backups(
             if copier is None:
                 outcomes += _cannot_leave(here, plan, rule, request, home)
             else:
-                outcomes += _copy_kind(provider, copier, here, plan, rule, request, home, deadline)
+                outcomes += _copy_kind(provider, copier, here, plan, rule, request, home, deadline, begun)
     return Report(
         stage=Stage.COPY,
         plan=plan.name,
@@ -43,6 +45,15 @@ def copy_backups(
         outcomes=outcomes,
         seconds=time.monotonic() - started,
     )
+
+
+def _begun(records: RecordStore, plan: Plan, request: Request) -> set[str]:
+    """The backups whose copies an earlier sweep of this slot left unfinished, and whose end is to be told."""
+    try:
+        record = records.load(plan.name, request.slot, Stage.COPY)
+    except ProviderError:
+        return set()  # a line less in the report; the copies themselves are listed all the same
+    return {one.backup for one in record.outcomes if one.state is State.PENDING} if record else set()
 
 
 def _copy_kind(
@@ -54,12 +65,13 @@ def _copy_kind(
     request: Request,
     home: Home,
     deadline: Deadline,
+    begun: Collection[str],
 ) -> list[Outcome]:
     try:
         there = provider.backups(rule.region)
     except ProviderError as error:
         return [unlisted(Action.COPY, provider.kind, rule.region, error)]
-    steps, known = plan_copies(here, there, plan, rule, request, home)
+    steps, known = plan_copies(here, there, plan, rule, request, home, begun)
 
     def act(step: ToCopy) -> Outcome:
         if request.dry_run:

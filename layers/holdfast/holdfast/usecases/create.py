@@ -1,17 +1,19 @@
 """Stage one: a backup of each resource for the slot."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from datetime import datetime
 
 from holdfast.core.errors import AlreadyExists, ProviderError
 from holdfast.core.model import Home, Plan, Request
-from holdfast.core.naming import format_slot
 from holdfast.core.planning import ToCreate, plan_creates, select, state_of_created
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Deadline, Provider, ResourceQuery, Turns
 from holdfast.usecases.sweep import sweep, unlisted
+
+_NOT_OURS = (
+    "another create_backups is at work for this plan, or was killed a moment ago; the next sweep goes on"
+)
 
 
 def create_backups(
@@ -27,15 +29,17 @@ def create_backups(
     Two sweeps of one plan never create at the same time: the second leaves everything `pending`.
     """
     started = time.monotonic()
-    turn = nullcontext(None) if request.dry_run else turns.taken(plan.name, deadline())
+    turn = nullcontext(_always) if request.dry_run else turns.taken(plan.name)
     left: list[Outcome] = []
     chosen: list[Outcome] = []
-    with turn as busy_until:
+    with turn as is_ours:
         for kind in sorted(plan.select.types):
-            if busy_until:
-                chosen.append(_not_our_turn(kind, home, busy_until))
+            if not is_ours():
+                chosen.append(_not_our_turn(kind, home))
                 continue
-            left_of_kind, chosen_of_kind = _create_kind(providers[kind], plan, request, home, deadline)
+            left_of_kind, chosen_of_kind = _create_kind(
+                providers[kind], plan, request, home, is_ours, deadline
+            )
             left += left_of_kind
             chosen += chosen_of_kind
     protected = any(one.state is not State.SKIPPED or request.dry_run for one in chosen)
@@ -51,7 +55,12 @@ def create_backups(
 
 
 def _create_kind(
-    provider: Provider, plan: Plan, request: Request, home: Home, deadline: Deadline
+    provider: Provider,
+    plan: Plan,
+    request: Request,
+    home: Home,
+    is_ours: Callable[[], bool],
+    deadline: Deadline,
 ) -> tuple[list[Outcome], list[Outcome]]:
     """The outcomes of the resources that the plan leaves out, and of those that it protects."""
     query = ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include))
@@ -65,6 +74,8 @@ def _create_kind(
     def act(step: ToCreate) -> Outcome:
         if request.dry_run:
             return step.outcome(State.SKIPPED, f"dry run: would create a backup, since {step.reason}")
+        if not is_ours():
+            return step.outcome(State.PENDING, _NOT_OURS)
         try:
             made = provider.create(step.resource, step.mark)
         except AlreadyExists:
@@ -77,16 +88,19 @@ def _create_kind(
     return left, [*known, *sweep(steps, act, instead, deadline)]
 
 
-def _not_our_turn(kind: str, home: Home, busy_until: datetime) -> Outcome:
+def _not_our_turn(kind: str, home: Home) -> Outcome:
     return Outcome(
         action=Action.CREATE,
         state=State.PENDING,
         kind=kind,
         resource="",
         region=home.region,
-        reason="another create_backups is at work for this plan; should it have crashed, the way is free at "
-        f"{format_slot(busy_until)} at the latest",
+        reason=_NOT_OURS,
     )
+
+
+def _always() -> bool:
+    return True
 
 
 def _settle(provider: Provider, step: ToCreate, home: Home) -> Outcome:

@@ -1,0 +1,609 @@
+"""The prune stage on a cloud in memory: what it deletes, and above all what it refuses to delete.
+
+The guards' classes are numbered in their order of weight.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.core.errors import (
+    AccessDenied,
+    NoAnswer,
+    NotFound,
+    NotReady,
+    ProviderError,
+    Throttled,
+)
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, Breaker, KeepPolicy, Resource
+from holdfast.core.naming import backup_name, mark_tags, snapshot_name, tags_for
+from holdfast.core.report import Action, Outcome, Report, Stage, State, Status
+from tests.builders import (
+    AWAY_REGION,
+    HOME_REGION,
+    NIGHT,
+    TAGS,
+    a_mark,
+    a_plan,
+    a_request,
+    a_rule,
+    nights_ago,
+)
+from tests.fakes import KINDS, FakeRecords
+from tests.integration.world import Meddled, Surprising, World, of_action, time_for
+
+KEEP_2 = KeepPolicy(daily=2, minimum=1)
+KIND_NAMES = sorted(KINDS)
+
+
+def a_world(kind: str = "rds", *, nights: int = 5, **plan: Any) -> World:
+    """One resource of the kind with a backup of each of the last nights, and a plan that keeps two."""
+    settings_of_plan: dict[str, Any] = {"keep": KEEP_2, "types": (kind,)} | plan
+    world = World(plan=a_plan(**settings_of_plan))
+    shop = world.cloud.add_resource(kind, "shop", TAGS)
+    for night in reversed(range(nights)):
+        put(world, shop.arn, night)
+    return world
+
+
+def put(
+    world: World,
+    source: str,
+    night: float,
+    state: BackupState = BackupState.AVAILABLE,
+    *,
+    stack: str = "holdfast",
+    region: str = HOME_REGION,
+) -> Backup:
+    """A backup of ours (or of another stack's) as the create or copy stage would have made it."""
+    mark = a_mark(nights_ago(night), source, stack=stack)
+    if ":dynamodb:" in source:
+        return world.cloud.add_backup(source, backup_name(mark), state=state)
+    limit = 63 if ":cluster:" in source else 255
+    if region == HOME_REGION:
+        return world.cloud.add_backup(source, snapshot_name(mark, limit), tags_for(mark, {}), state=state)
+    word = "cluster-snapshot" if ":cluster:" in source else "snapshot"
+    original = f"arn:aws:rds:{HOME_REGION}:123456789012:{word}:{snapshot_name(mark, limit)}"
+    mark = replace(mark, copy_of=original)
+    return world.cloud.add_backup(
+        source,
+        snapshot_name(mark, limit),
+        tags_for(mark, {}),
+        region=region,
+        state=state,
+        copied_from=original,
+    )
+
+
+def nights_left(world: World, region: str = HOME_REGION, source: str = "") -> list[int]:
+    """How many nights ago the backups are from that stand, newest first."""
+    return sorted(
+        (NIGHT - slot_of(one)).days for one in world.cloud.standing(region=region, source=source) if one.mark
+    )
+
+
+def slot_of(backup: Backup) -> datetime:
+    assert backup.mark is not None
+    return backup.mark.slot
+
+
+def shop_of(world: World) -> str:
+    return next(iter({one.source for one in world.cloud.standing()}))
+
+
+def deletes(world: World) -> int:
+    return sum(call.operation == "delete" for call in world.cloud.calls)
+
+
+def of_night(world: World, night: int, region: str = HOME_REGION) -> Backup:
+    [one] = [
+        one for one in world.cloud.standing(region=region) if one.mark and slot_of(one) == nights_ago(night)
+    ]
+    return one
+
+
+class TestAUsualNight:
+    @pytest.mark.parametrize("kind", KIND_NAMES)
+    def test_what_no_rule_keeps_is_deleted_oldest_first_with_its_reason(self, kind: str) -> None:
+        world = a_world(kind)
+        report = world.prune()
+        assert nights_left(world) == [0, 1]
+        assert [(one.state, one.reason) for one in of_action(report, Action.DELETE)] == [
+            (State.DONE, "no rule keeps it (daily 2, minimum 1)")
+        ] * 3
+        assert report.status is Status.OK
+
+    def test_each_location_is_pruned_by_its_own_policy(self) -> None:
+        world = a_world(copies=(a_rule(keep=KeepPolicy(daily=3, minimum=1)),))
+        for night in range(5):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        world.prune()
+        assert nights_left(world) == [0, 1]
+        assert nights_left(world, AWAY_REGION) == [0, 1, 2]
+
+    def test_running_it_twice_deletes_nothing_more_and_forgets_nothing(self) -> None:
+        world = a_world()
+        world.prune()
+        assert world.prune().outcomes == []
+        record = world.records.load("nightly", NIGHT, Stage.PRUNE)
+        assert record is not None
+        assert record.counts == {"delete.done": 3}
+
+    def test_a_failed_backup_goes_when_a_newer_good_one_stands(self) -> None:
+        world = a_world(nights=2)
+        put(world, shop_of(world), 3, BackupState.FAILED)
+        world.prune()
+        assert nights_left(world) == [0, 1]
+
+
+class TestGuard1TheFloor:
+    def test_never_fewer_good_ones_than_the_minimum_are_left(self) -> None:
+        world = a_world(keep=KeepPolicy(daily=1, minimum=3))
+        world.prune()
+        assert nights_left(world) == [0, 1, 2]
+
+    def test_the_floor_is_each_locations_own(self) -> None:
+        rule = a_rule(keep=KeepPolicy(daily=1, minimum=4))
+        world = a_world(keep=KeepPolicy(daily=1, minimum=2), copies=(rule,))
+        for night in range(6):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        world.prune()
+        assert nights_left(world) == [0, 1]
+        assert nights_left(world, AWAY_REGION) == [0, 1, 2, 3]
+
+    def test_held_ones_do_not_count_for_it(self) -> None:
+        world = a_world(nights=3, keep=KeepPolicy(daily=1, minimum=2))
+        world.cloud.tag_backup(of_night(world, 0).arn, {HOLD_TAG: "x"})
+        assert world.prune().outcomes == []
+
+    def test_it_is_looked_at_again_right_before_each_delete(self) -> None:
+        """Meanwhile somebody deletes the newer ones: what was to go is now what there is."""
+
+        def meddle(world: World) -> None:
+            for night in (0, 1):
+                world.providers["rds"].delete(of_night(world, night))
+
+        world = meddled(a_world(nights=3), meddle)
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.reason) == (State.SKIPPED, "kept after all: daily 1 of 2")
+        assert nights_left(world) == [2]
+
+    @pytest.mark.parametrize("state", [BackupState.FAILED, BackupState.DELETING])
+    def test_a_newer_one_that_is_lost_meanwhile_no_longer_counts(self, state: BackupState) -> None:
+        world = meddled(a_world(nights=3), lambda w: w.cloud.set_backup_state(of_night(w, 0).arn, state))
+        [outcome] = world.prune().outcomes
+        assert outcome.state is State.SKIPPED
+        assert deletes(world) == 0
+
+
+def meddled(world: World, meddle: Callable[[World], object], kind: str = "rds") -> World:
+    """The same world, in which something happens after the listing and right before the first delete."""
+    world.providers[kind] = Meddled(world.cloud, kind, lambda: meddle(world))
+    return world
+
+
+class TestGuard2IncompleteListings:
+    @pytest.mark.parametrize("error", [AccessDenied, Throttled, NoAnswer, NotReady, NotFound, ProviderError])
+    def test_a_listing_that_fails_deletes_nothing_and_says_so(self, error: type[ProviderError]) -> None:
+        world = a_world()
+        world.cloud.fail("backups", HOME_REGION, error)
+        report = world.prune()
+        assert report.status is Status.REFUSED
+        [refusal] = report.refusals
+        assert refusal.startswith("Not all rds backups could be listed (")
+        assert refusal.endswith("none of that kind was deleted.")
+        assert deletes(world) == 0
+
+    def test_a_listing_that_fails_in_one_region_stops_the_kind_in_all(self) -> None:
+        world = a_world(copies=(a_rule(keep=KEEP_2),))
+        for night in range(5):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        world.cloud.fail("backups", AWAY_REGION, AccessDenied)
+        assert world.prune().status is Status.REFUSED
+        assert deletes(world) == 0
+
+    def test_the_other_kinds_are_pruned(self) -> None:
+        world = a_world(types=("rds", "dynamodb"))
+        table = world.cloud.add_resource("dynamodb", "orders", TAGS)
+        for night in range(5):
+            put(world, table.arn, night)
+        world.cloud.fail("backups", HOME_REGION, AccessDenied)  # dynamodb is listed first
+        assert world.prune().status is Status.REFUSED
+        assert nights_left(world, source=table.arn) == [0, 1, 2, 3, 4]
+        assert len(world.cloud.standing("rds")) == 2
+
+    def test_a_look_that_fails_right_before_a_delete_keeps_that_backup(self) -> None:
+        world = a_world()
+        world.cloud.fail("backups", shop_of(world), AccessDenied)
+        states = [one.state for one in world.prune().outcomes]
+        assert states == [State.FAILED, State.DONE, State.DONE]
+        assert nights_left(world) == [0, 1, 4]
+
+
+class TestGuard3OnlyOurs:
+    @pytest.mark.parametrize("kind", KIND_NAMES)
+    def test_what_others_made_of_the_same_resource_stands(self, kind: str) -> None:
+        world = a_world(kind)
+        shop = shop_of(world)
+        for night in range(5):
+            put(world, shop, night, stack="another")
+            world.cloud.add_backup(shop, f"before-release-{night}")
+            world.cloud.add_backup(shop, f"with-our-tags-{night}", mark_tags(a_mark(source=shop)))
+        world.prune()
+        left = world.names()
+        assert sum("another" in name for name in left) == 5
+        assert sum("before-release" in name or "with-our-tags" in name for name in left) == 10
+        assert len(left) == 17
+
+    def test_another_plans_backups_stand(self) -> None:
+        world = a_world()
+        shop = shop_of(world)
+        for night in range(5):
+            mark = replace(a_mark(nights_ago(night), shop), plan="weekly")
+            world.cloud.add_backup(shop, snapshot_name(mark, 255), mark_tags(mark))
+        world.prune()
+        assert sum("weekly" in name for name in world.names()) == 5
+
+    def test_another_regions_stack_of_the_same_name_keeps_its_own_there(self) -> None:
+        world = a_world(copies=(a_rule(keep=KEEP_2),))
+        for night in range(5):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        theirs = "arn:aws:rds:us-west-2:123456789012:db:shop"
+        for night in range(5):
+            mark = a_mark(nights_ago(night), theirs)
+            world.cloud.add_backup(theirs, snapshot_name(mark, 255), mark_tags(mark), region=AWAY_REGION)
+        world.prune()
+        assert len(world.cloud.standing(source=theirs)) == 5
+        assert len(world.cloud.standing(region=AWAY_REGION)) == 7
+
+    def test_the_mark_is_looked_at_again_right_before_each_delete(self) -> None:
+        world = meddled(
+            a_world(nights=3), lambda w: w.cloud.tag_backup(of_night(w, 2).arn, {"holdfast:stack": "another"})
+        )
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.reason) == (
+            State.SKIPPED,
+            "kept after all: right before the call it was not there, or no longer ours",
+        )
+        assert len(world.names()) == 3
+
+    def test_a_hold_that_is_put_on_right_before_the_delete_holds(self) -> None:
+        world = meddled(
+            a_world(nights=3), lambda w: w.cloud.tag_backup(of_night(w, 2).arn, {HOLD_TAG: "lawyers"})
+        )
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.reason) == (State.SKIPPED, "kept after all: held")
+        assert nights_left(world) == [0, 1, 2]
+
+    def test_a_hold_holds(self) -> None:
+        world = a_world(nights=3)
+        world.cloud.tag_backup(of_night(world, 2).arn, {HOLD_TAG: ""})
+        assert world.prune().outcomes == []
+
+    def test_one_that_was_deleted_meanwhile_by_somebody_is_no_failure(self) -> None:
+        world = meddled(a_world(nights=3), lambda w: w.providers["rds"].delete(of_night(w, 2)))
+        assert [one.state for one in world.prune().outcomes] == [State.SKIPPED]
+
+    def test_one_that_goes_between_the_look_and_the_call_is_no_failure(self) -> None:
+        world = a_world(nights=3)
+        world.cloud.fail("delete", of_night(world, 2).arn, NotFound)
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.reason) == (State.SKIPPED, "it was gone already")
+
+
+class TestGuard4Policies:
+    @pytest.mark.parametrize(
+        "keep",
+        [KeepPolicy(), KeepPolicy(daily=-1), KeepPolicy(daily=1, weekly=-1)],
+        ids=["empty", "negative", "partly negative"],
+    )
+    def test_an_empty_or_negative_policy_deletes_nothing(self, keep: KeepPolicy) -> None:
+        world = a_world(keep=keep)
+        put(world, shop_of(world), 9, BackupState.FAILED)
+        assert world.prune().outcomes == []
+        assert deletes(world) == 0
+
+
+class TestGuard5NoEvidence:
+    @pytest.mark.parametrize("state", [BackupState.CREATING, BackupState.FAILED, BackupState.DELETING])
+    def test_newer_ones_that_cannot_be_restored_push_out_no_good_one(self, state: BackupState) -> None:
+        world = a_world(nights=0)
+        shop = world.cloud.add_resource("rds", "shop", TAGS)
+        for night in (0, 1):
+            put(world, shop.arn, night, state)
+        for night in (2, 3):
+            put(world, shop.arn, night)
+        assert world.prune().outcomes == []
+
+    def test_those_dated_in_the_future_push_out_none(self) -> None:
+        world = a_world(nights=2)
+        for night in (-1, -2):
+            put(world, shop_of(world), night)
+        assert world.prune().outcomes == []
+
+
+class TestGuard6Copies:
+    rule = a_rule(keep=KeepPolicy(daily=5, minimum=1))
+
+    def world(self, *copied: int, nights: int = 5) -> World:
+        world = a_world(nights=nights, copies=(self.rule,))
+        for night in copied:
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        return world
+
+    def test_an_original_without_the_copy_that_is_wanted_stays(self) -> None:
+        world = self.world(0, 1, 2, 4)
+        world.prune()
+        assert nights_left(world) == [0, 1, 3]
+
+    def test_an_original_stays_while_its_copy_runs(self) -> None:
+        world = self.world(0, 1, 2, 3)
+        put(world, shop_of(world), 4, BackupState.CREATING, region=AWAY_REGION)
+        world.prune()
+        assert nights_left(world) == [0, 1, 4]
+
+    def test_a_copy_that_starts_right_before_the_delete_keeps_its_original(self) -> None:
+        rule = a_rule(keep=KEEP_2)
+        world = meddled(
+            a_world(nights=3, copies=(rule,)),
+            lambda w: put(w, shop_of(w), 2, BackupState.CREATING, region=AWAY_REGION),
+        )
+        for night in (0, 1):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        outcomes = [one for one in world.prune().outcomes if one.region == HOME_REGION]
+        assert [(one.state, one.reason) for one in outcomes] == [
+            (
+                State.SKIPPED,
+                (
+                    "kept after all: it is being copied to us-west-2 (else: no rule keeps it "
+                    "(daily 2, minimum 1))"
+                ),
+            )
+        ]
+        assert nights_left(world) == [0, 1, 2]
+
+    @pytest.mark.parametrize("region", [HOME_REGION, AWAY_REGION])
+    def test_the_newest_good_one_in_each_location_stays(self, region: str) -> None:
+        world = a_world(nights=0, keep=KeepPolicy(daily=1, minimum=1), copies=(self.rule,))
+        shop = world.cloud.add_resource("rds", "shop", TAGS)
+        put(world, shop.arn, 9, region=region)
+        assert world.prune().outcomes == []
+
+    def test_a_table_is_not_kept_for_copies_that_cannot_be(self) -> None:
+        world = a_world("dynamodb", copies=(self.rule,))
+        world.prune()
+        assert nights_left(world) == [0, 1]
+
+
+class TestGuard7TonightsFailures:
+    def world(self, state: State, *, resource: bool = True, kind: str = "rds") -> World:
+        world = a_world()
+        outcome = Outcome(
+            action=Action.CREATE,
+            state=state,
+            kind=kind,
+            resource=shop_of(world) if resource else "",
+            region=HOME_REGION,
+            reason="so a test says",
+        )
+        world.records.save(Report(stage=Stage.CREATE, plan="nightly", slot=NIGHT, outcomes=[outcome]))
+        return world
+
+    @pytest.mark.parametrize("state", [State.FAILED, State.PENDING, State.DEFERRED])
+    @pytest.mark.parametrize("resource", [True, False], ids=["itself", "its whole kind"])
+    def test_a_resource_whose_backup_of_this_run_is_not_there_is_not_pruned(
+        self, state: State, resource: bool
+    ) -> None:
+        world = self.world(state, resource=resource)
+        world.prune()
+        assert deletes(world) == 0
+        dry = world.prune(a_request(dry_run=True))
+        assert any(
+            "its backup of this run is not there (else: no rule keeps it" in o.reason for o in dry.outcomes
+        )
+
+    @pytest.mark.parametrize("state", [State.DONE, State.SKIPPED])
+    def test_one_whose_backup_is_there_is(self, state: State) -> None:
+        world = self.world(state)
+        world.prune()
+        assert deletes(world) == 3
+
+    def test_another_kinds_trouble_is_not_its_own(self) -> None:
+        world = self.world(State.FAILED, resource=False, kind="aurora")
+        world.prune()
+        assert deletes(world) == 3
+
+    def test_another_nights_trouble_is_not_tonights(self) -> None:
+        world = self.world(State.FAILED)
+        put(world, shop_of(world), -1)
+        world.prune(a_request(nights_ago(-1)))
+        assert deletes(world) == 4
+
+    def test_copies_of_a_spared_resource_stay_too(self) -> None:
+        world = self.world(State.FAILED)
+        world.plan = a_plan(keep=KEEP_2, types=("rds",), copies=(a_rule(keep=KEEP_2),))
+        for night in range(5):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        world.prune()
+        assert deletes(world) == 0
+
+    def test_a_record_that_cannot_be_read_deletes_nothing(self) -> None:
+        class Unreadable(FakeRecords):
+            def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
+                if stage is Stage.CREATE:
+                    raise AccessDenied("s3", "record", "GetObject", "AccessDenied")
+                return super().load(plan, slot, stage)
+
+        world = a_world()
+        world.records = Unreadable()
+        report = world.prune()
+        assert report.status is Status.REFUSED
+        assert "The record of create_backups cannot be read" in report.refusals[0]
+        assert deletes(world) == 0
+
+
+class TestGuard8TheBreaker:
+    breaker = Breaker(max_deletes_per_run=2, max_delete_share=1.0)
+
+    def test_more_than_it_allows_deletes_none_and_says_how_to_approve(self) -> None:
+        world = a_world(breaker=self.breaker)
+        report = world.prune()
+        assert report.status is Status.REFUSED
+        assert "3 of 5 backups would be deleted, but prune.max_deletes_per_run is 2" in report.refusals[0]
+        assert {(one.action, one.state) for one in report.outcomes} == {(Action.DELETE, State.SKIPPED)}
+        assert len(report.outcomes) == 3
+        assert deletes(world) == 0
+
+    def test_too_large_a_share_deletes_none(self) -> None:
+        world = a_world(breaker=Breaker(max_deletes_per_run=100, max_delete_share=0.5))
+        assert world.prune().status is Status.REFUSED
+        assert deletes(world) == 0
+
+    def test_the_digest_of_the_list_lets_exactly_it_pass(self) -> None:
+        world = a_world(breaker=self.breaker)
+        digest = digest_in(world.prune().refusals[0])
+        assert world.prune(a_request(approve=digest)).status is Status.OK
+        assert nights_left(world) == [0, 1]
+
+    def test_a_digest_of_another_list_is_refused(self) -> None:
+        world = a_world(breaker=self.breaker)
+        digest = digest_in(world.prune().refusals[0])
+        put(world, shop_of(world), 9)
+        report = world.prune(a_request(approve=digest))
+        assert report.status is Status.REFUSED
+        assert f"The approval {digest} is of another list." in report.refusals[0]
+        assert deletes(world) == 0
+
+    def test_a_dry_run_tells_the_refusal_and_the_whole_list(self) -> None:
+        world = a_world(breaker=self.breaker)
+        report = world.prune(a_request(dry_run=True))
+        assert digest_in(report.refusals[0]) == digest_in(world.prune().refusals[0])
+        assert len(of_action(report, Action.DELETE)) == 3
+
+
+def digest_in(refusal: str) -> str:
+    return refusal.split('"approve": "')[1][:16]
+
+
+class TestGuard9VanishedResources:
+    def test_a_resource_that_is_gone_keeps_what_it_has_night_after_night(self) -> None:
+        world = a_world(keep=KeepPolicy(daily=3, minimum=2))
+        world.cloud.remove_resource(shop_of(world))
+        for night in range(60):
+            request = a_request(nights_ago(-night))
+            world.create(request)
+            world.prune(request)
+        assert nights_left(world) == [0, 1, 2]
+
+    def test_a_resource_that_is_no_longer_selected_does_too(self) -> None:
+        world = a_world(keep=KeepPolicy(daily=3, minimum=2))
+        arn = shop_of(world)
+        world.cloud.remove_resource(arn)
+        world.cloud.add_resource("rds", "shop", {"holdfast:plan": "none"})
+        for night in range(10):
+            world.prune(a_request(nights_ago(-night)))
+        assert nights_left(world) == [0, 1, 2]
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        ("error", "state"),
+        [
+            (AccessDenied, State.FAILED),
+            (Throttled, State.DEFERRED),
+            (NotReady, State.PENDING),
+            (NoAnswer, State.PENDING),
+        ],
+    )
+    def test_an_error_about_one_backup_costs_the_others_nothing(
+        self, error: type[ProviderError], state: State
+    ) -> None:
+        world = a_world()
+        world.cloud.fail("delete", of_night(world, 3).arn, error)
+        assert [one.state for one in world.prune().outcomes] == [State.DONE, state, State.DONE]
+        assert nights_left(world) == [0, 1, 3]
+        world.prune()
+        assert nights_left(world) == [0, 1]
+
+    def test_a_deletion_whose_answer_was_lost_is_not_asked_for_again(self) -> None:
+        world = a_world(nights=3)
+        world.cloud.fail("delete", of_night(world, 2).arn, NoAnswer, after_effect=True)
+        assert [one.state for one in world.prune().outcomes] == [State.PENDING]
+        assert world.prune().outcomes == []
+        assert deletes(world) == 1
+
+    def test_a_bug_in_an_adapter_costs_one_resource_only(self) -> None:
+        world = a_world()
+        bills = world.cloud.add_resource("rds", "bills", TAGS)
+        for night in range(5):
+            put(world, bills.arn, night)
+        world.providers["rds"] = Surprising(world.cloud, "rds", bills.arn)
+        report = world.prune()
+        failed = [one for one in report.outcomes if one.state is State.FAILED]
+        assert {one.resource for one in failed} == {bills.arn}
+        assert {one.reason for one in failed} == {"unexpected KeyError: 'a bug'"}
+        assert len(world.cloud.standing(source=bills.arn)) == 5
+        assert len(world.cloud.standing()) == 7
+
+    def test_out_of_time_the_rest_is_pending_and_the_next_sweep_does_it(self) -> None:
+        world = a_world()
+        report = world.prune(deadline=time_for(1))
+        assert [one.state for one in report.outcomes] == [State.DONE, State.PENDING, State.PENDING]
+        assert nights_left(world) == [0, 1, 2, 3]
+        assert world.prune().status is Status.OK
+        assert nights_left(world) == [0, 1]
+
+
+class TestDryRun:
+    def test_it_lists_each_backup_in_each_location_with_its_reason_and_writes_nothing(self) -> None:
+        world = a_world(copies=(a_rule(keep=KeepPolicy(daily=1, minimum=1)),))
+        for night in range(2):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        names = world.names()
+        report = world.prune(a_request(dry_run=True))
+        told = [(one.region, one.action, one.reason) for one in report.outcomes]
+        delete, keep = Action.DELETE, Action.KEEP
+        no_rule = "dry run: would delete: no rule keeps it"
+        assert told == [
+            (HOME_REGION, keep, "dry run: would keep: daily 1 of 2"),
+            (HOME_REGION, keep, "dry run: would keep: daily 2 of 2"),
+            *[(HOME_REGION, delete, f"{no_rule} (daily 2, minimum 1)")] * 3,
+            (AWAY_REGION, keep, "dry run: would keep: daily 1 of 1"),
+            (AWAY_REGION, delete, f"{no_rule} (daily 1, minimum 1)"),
+        ]
+        assert {one.state for one in report.outcomes} == {State.SKIPPED}
+        assert (world.cloud.writes, world.names(), world.records.documents) == ([], names, {})
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(list(BackupState))), max_size=14),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(0, 10),
+)
+def test_however_often_it_is_stopped_half_way_the_end_is_the_same_and_the_floor_holds(
+    stand: list[tuple[int, BackupState]], daily: int, minimum: int, acts: int
+) -> None:
+    def world() -> World:
+        made = World(plan=a_plan(keep=KeepPolicy(daily=daily, minimum=minimum), types=("rds",)))
+        shop: Resource = made.cloud.add_resource("rds", "shop", TAGS)
+        for night, state in dict(stand).items():
+            put(made, shop.arn, night, state)
+        return made
+
+    def good(one: World) -> int:
+        return sum(each.state is BackupState.AVAILABLE for each in one.cloud.standing())
+
+    at_once, stopped = world(), world()
+    before = good(at_once)
+    at_once.prune()
+    stopped.prune(deadline=time_for(acts))
+    assert good(stopped) >= min(minimum, before)
+    stopped.prune()
+    assert stopped.names() == at_once.names()

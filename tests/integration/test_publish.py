@@ -1,0 +1,140 @@
+"""The report stage on a cloud in memory: one message, always, and never the same one twice."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from holdfast.core.errors import NoAnswer, ProviderError
+from holdfast.core.report import Action, Outcome, Report, Stage, State, Status
+from tests.builders import AWAY_REGION, DATABASE, HOME_REGION, NIGHT, TAGS, a_plan, a_request, a_rule
+from tests.fakes import FakeRecords
+from tests.integration.world import World
+
+MOST_BYTES_OF_SNS = 262_144
+
+
+@pytest.fixture
+def world() -> World:
+    """A night of which everything is done but the message."""
+    world = World(plan=a_plan(copies=(a_rule(),)))
+    for kind in ("dynamodb", "rds", "aurora"):
+        world.cloud.add_resource(kind, f"{kind}-shop", TAGS)
+    world.create()
+    world.copy()
+    world.prune()
+    return world
+
+
+def test_one_message_tells_people_and_machines_of_the_whole_night(world: World) -> None:
+    published = world.publish()
+    assert published.sent
+    [message] = world.notifier.messages
+    assert message.subject == "Holdfast nightly: OK, 3 of 3 backed up, 2 copied"
+    assert message.text.startswith("Plan nightly, slot 2026-11-22T02:00:00Z: OK\n")
+    assert message.text.endswith("memory://runs/nightly/20261122T020000Z/report.json\n")
+    data = json.loads(message.data)
+    assert (data["schema"], data["stage"], data["status"]) == ("holdfast.report/1", "report", "ok")
+    assert data["counts"] == {"copy.done": 2, "copy.skipped": 1, "create.done": 3}
+    assert message.attributes == {"status": "ok", "plan": "nightly", "schema": "holdfast.report/1"}
+
+
+def test_the_runs_own_record_is_kept(world: World) -> None:
+    report = world.publish().report
+    record = world.records.load("nightly", NIGHT, Stage.REPORT)
+    assert record is not None
+    assert record.to_dict() == report.to_dict()
+
+
+def test_the_same_report_is_not_sent_twice(world: World) -> None:
+    world.publish()
+    assert not world.publish().sent
+    assert len(world.notifier.messages) == 1
+
+
+def test_a_report_that_says_more_is_sent(world: World) -> None:
+    world.publish()
+    assert world.publish(None, "copy_backups could not do its work: Task timed out").sent
+    assert [message.attributes["status"] for message in world.notifier.messages] == ["ok", "partial"]
+
+
+def test_when_the_message_does_not_go_out_nothing_says_that_it_did(world: World) -> None:
+    world.notifier.failing = True
+    with pytest.raises(NoAnswer):
+        world.publish()
+    world.notifier.failing = False
+    assert world.publish().sent
+
+
+def test_a_dry_run_shows_the_message_and_neither_sends_nor_stores_it(world: World) -> None:
+    documents = dict(world.records.documents)
+    published = world.publish(a_request(dry_run=True))
+    assert published.message.subject.startswith("Holdfast nightly: OK")
+    assert published.report.dry_run
+    assert not published.sent
+    assert (world.notifier.messages, world.records.documents) == ([], documents)
+
+
+def test_without_any_record_it_tells_that_nothing_was_done() -> None:
+    world = World()
+    report = world.publish().report
+    assert report.status is Status.FAILED
+    assert report.problems == (
+        "create_backups left no record of this slot",
+        "copy_backups left no record of this slot",
+        "prune_backups left no record of this slot",
+    )
+    assert len(world.notifier.messages) == 1
+
+
+def test_that_records_are_missing_is_not_told_beside_the_reason_why() -> None:
+    reason = "plan 'nightly' cannot be used: there is no such plan"
+    assert World().publish(None, reason).report.problems == (reason,)
+
+
+class _Broken(FakeRecords):
+    """Records of which one stage's cannot be read."""
+
+    stage = Stage.COPY
+
+    def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
+        if stage is self.stage:
+            raise ProviderError("s3", "record", "GetObject", "BrokenRecord")
+        return super().load(plan, slot, stage)
+
+
+@pytest.mark.parametrize("stage", [Stage.CREATE, Stage.COPY, Stage.PRUNE, Stage.REPORT])
+def test_a_record_that_cannot_be_read_does_not_cost_people_their_message(world: World, stage: Stage) -> None:
+    broken = _Broken()
+    broken.documents, broken.stage = world.records.documents, stage
+    world.records = broken
+    if stage is Stage.REPORT:
+        broken.save = lambda report: ""  # type: ignore[method-assign]
+        assert world.publish().report.status is Status.OK
+    else:
+        [problem] = world.publish().report.problems
+        assert problem.startswith(f"the record of {stage}_backups cannot be read (GetObject of record")
+    assert len(world.notifier.messages) == 1
+
+
+def test_the_largest_report_still_fits_into_a_message() -> None:
+    world = World()
+    outcomes = [
+        Outcome(
+            action=Action.CREATE,
+            state=State.FAILED if number % 3 else State.DONE,
+            kind="rds",
+            resource=f"{DATABASE}-{number}",
+            region=HOME_REGION if number % 2 else AWAY_REGION,
+            reason='AWS says "no" ' * 20,
+        )
+        for number in range(3000)
+    ]
+    world.records.save(Report(stage=Stage.CREATE, plan="nightly", slot=NIGHT, outcomes=outcomes))
+    world.publish()
+    [message] = world.notifier.messages
+    body = json.dumps({"default": message.data, "email": message.text, "sms": message.subject})
+    assert len(body.encode()) < MOST_BYTES_OF_SNS
+    data = json.loads(message.data)
+    assert data["left_out"] + len(data["outcomes"]) == 3000
+    assert {one["state"] for one in data["outcomes"]} == {"failed"}
