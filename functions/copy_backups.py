@@ -21,5 +21,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app = bootstrap()
     request = parse_request(event, datetime.now(UTC))
     plan = app.plans.get(request.plan)
-    report = copy_backups(app.providers, app.copiers, plan, request, app.home, deadline_of(context))
+    report = copy_backups(
+        app.providers, app.copiers, app.records, plan, request, app.home, deadline_of(context)
+    )
     return finish(report, app.records, logger, metrics)

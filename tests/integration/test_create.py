@@ -154,12 +154,13 @@ class TestTrouble:
         assert outcomes["rds-shop"].state is State.DONE
 
     @pytest.mark.parametrize("kind", ["rds", "aurora"])
+    @pytest.mark.parametrize("of", ["spoilt", "other"])
     def test_a_name_that_somebody_else_took_fails_and_theirs_is_left_alone(
-        self, world: World, kind: str
+        self, world: World, kind: str, of: str
     ) -> None:
         spoilt = world.cloud.add_resource(kind, "spoilt", TAGS)
-        other = world.cloud.add_resource(kind, "other")
-        taken = world.cloud.add_backup(other.arn, snapshot_name(a_mark(source=spoilt.arn), 63))
+        theirs = {"spoilt": spoilt, "other": world.cloud.add_resource(kind, "other")}[of]
+        taken = world.cloud.add_backup(theirs.arn, snapshot_name(a_mark(source=spoilt.arn), 63))
         outcome = by_resource(world.create())["spoilt"]
         assert outcome.state is State.FAILED
         assert outcome.reason == (

@@ -119,6 +119,13 @@ def test_of_many_failures_forty_are_listed_and_the_rest_counted() -> None:
     assert "  … and 5 more in the record" in body
 
 
+def test_of_many_reasons_for_leaving_things_out_forty_are_listed() -> None:
+    many = run_of(*[outcome(Action.CREATE, State.SKIPPED, reason=f"reason {n}") for n in range(45)])
+    body = text(many, ADDRESS)
+    assert body.count("with the reason: ") == 40
+    assert "  … and 5 more reasons" in body
+
+
 @given(reports, st.integers(1, 5000))
 def test_any_subject_is_one_line_that_sns_takes(report: Report, times: int) -> None:
     line = subject(Report(stage=Stage.REPORT, plan="a" * 32, slot=NIGHT, outcomes=[*report.outcomes] * times))

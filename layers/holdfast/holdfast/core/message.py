@@ -12,7 +12,6 @@ MAX_SUBJECT = 99
 
 _MOST_LINES = 40
 _LONGEST_REASON = 400
-_LONGEST_REASON = 400
 _VERBS = {
     Action.CREATE: "back up",
     Action.COPY: "copy",
@@ -68,8 +67,12 @@ def _summary(outcomes: Iterable[Outcome]) -> str:
 def _skipped(outcomes: Iterable[Outcome]) -> list[str]:
     """Skipped things by reason, so that what the plan leaves out is said every day, in one line each."""
     reasons = Counter(one.reason for one in outcomes if one.state is State.SKIPPED)
-    lines = [f"  {count:>5} with the reason: {reason}" for reason, count in sorted(reasons.items())]
-    return ["\n".join(["Left out:", *lines])] if lines else []
+    lines = [
+        f"  {count:>5} with the reason: {_cut(reason)}"
+        for reason, count in sorted(reasons.items())[:_MOST_LINES]
+    ]
+    more = [f"  … and {len(reasons) - _MOST_LINES} more reasons"] if len(reasons) > _MOST_LINES else []
+    return ["\n".join(["Left out:", *lines, *more])] if lines else []
 
 
 def _sentences(title: str, sentences: Sequence[str]) -> list[str]:

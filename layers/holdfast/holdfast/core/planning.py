@@ -166,15 +166,15 @@ def plan_copies(
     rule: CopyRule,
     request: Request,
     home: Home,
-    begun: Collection[str] = (),
+    begun: Collection[tuple[str, str]] = (),
 ) -> tuple[list[ToCopy], list[Outcome]]:
     """What to copy to the rule's Region, newest first, and an outcome for each wanted copy that needs no
     call or cannot have one now.
 
     Wanted is what the Region's own policy would keep, were all of it there. `here` and `there` are all
     backups of one kind that stand in the two Regions; those of others count against the Region's slots.
-    `begun` has the ids of originals whose copies an earlier sweep of this slot began, and could not yet tell
-    as done.
+    `begun` has the Regions and ids of originals whose copies an earlier sweep of this slot began, and could
+    not yet tell as done.
     """
     there = list(there)
     copies = _live_copies(ours(there, home, plan.name))
@@ -186,7 +186,7 @@ def plan_copies(
         copy = copies.get((step.mark.source, step.mark.slot))
         if copy is not None:
             # Copies of earlier slots that stand as they should are not told again each night.
-            news = step.mark.slot == request.slot or original.id in begun
+            news = step.mark.slot == request.slot or (rule.region, original.id) in begun
             if news or copy.state is not BackupState.AVAILABLE:
                 outcomes.append(step.outcome(*state_of_copy(copy)))
             continue

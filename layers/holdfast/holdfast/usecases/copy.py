@@ -47,13 +47,15 @@ def copy_backups(
     )
 
 
-def _begun(records: RecordStore, plan: Plan, request: Request) -> set[str]:
-    """The backups whose copies an earlier sweep of this slot left unfinished, and whose end is to be told."""
+def _begun(records: RecordStore, plan: Plan, request: Request) -> set[tuple[str, str]]:
+    """The copies, by Region and original, that an earlier sweep of this slot left unfinished: their end is
+    to be told."""
     try:
         record = records.load(plan.name, request.slot, Stage.COPY)
     except ProviderError:
         return set()  # a line less in the report; the copies themselves are listed all the same
-    return {one.backup for one in record.outcomes if one.state is State.PENDING} if record else set()
+    outcomes = record.outcomes if record else ()
+    return {(one.region, one.backup) for one in outcomes if one.state is State.PENDING}
 
 
 def _copy_kind(
@@ -65,7 +67,7 @@ def _copy_kind(
     request: Request,
     home: Home,
     deadline: Deadline,
-    begun: Collection[str],
+    begun: Collection[tuple[str, str]],
 ) -> list[Outcome]:
     try:
         there = provider.backups(rule.region)
