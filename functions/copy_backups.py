@@ -24,4 +24,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     report = copy_backups(
         app.providers, app.copiers, app.records, plan, request, app.home, deadline_of(context)
     )
-    return finish(report, app.records, logger, metrics)
+    return finish(report, request, app.records, logger, metrics)

@@ -22,4 +22,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = parse_request(event, datetime.now(UTC))
     plan = app.plans.get(request.plan)
     report = create_backups(app.providers, app.turns, plan, request, app.home, deadline_of(context))
-    return finish(report, app.records, logger, metrics)
+    return finish(report, request, app.records, logger, metrics)

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from holdfast.bootstrap import bootstrap
-from holdfast.events import parse_problems, parse_request
+from holdfast.events import parse_request
 from holdfast.stage import finish_run
 from holdfast.usecases.publish import publish_report
 
@@ -19,6 +19,6 @@ metrics = Metrics()
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     app = bootstrap()
-    request = parse_request(event, datetime.now(UTC))
-    published = publish_report(app.records, app.notifier, request, parse_problems(event))
-    return finish_run(published, logger, metrics)
+    request = parse_request(event, datetime.now(UTC), also=("problems",))
+    published = publish_report(app.records, app.notifier, request)
+    return finish_run(published, request, logger, metrics)

@@ -26,6 +26,6 @@ def house(built: None) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def slow_house(built: None) -> Iterator[House]:
-    """A filled cloud in which a sweep takes seconds, since it may call RDS only twice in a second."""
+    """A filled cloud in which a sweep takes seconds, since it may call RDS three times in a second only."""
     with Cloud() as cloud:
-        yield furnish(cloud, {"RdsCallsPerSecond": "2"})
+        yield furnish(cloud, {"RdsCallsPerSecond": "3"})

@@ -3,20 +3,18 @@
 import json
 import os
 import signal
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-
-import pytest
+from typing import Any
 
 from local import durable, expectation, invoke, standing
+from local.cloud import Cloud
 from local.company import COMPANY
 from local.house import House
 from local.nights import FIRST_NIGHT, read_schedule, run_night, start_night
 from local.sandbox import COPY_REGION, HOME_REGION
 from tests.e2e.handlers import handler_processes, until
-
-pytestmark = pytest.mark.xdist_group("slow cloud")
 
 BACKED_UP = {(one.kind, one.name, HOME_REGION) for one in COMPANY if one.is_protected}
 COPIED = {(one.kind, one.name, COPY_REGION) for one in COMPANY if one.is_copied}
@@ -28,20 +26,27 @@ def backups_of(house: House, slot: datetime) -> Counter[tuple[str, str, str]]:
     return Counter((one.kind, one.name, one.region) for one in found if one.slot == slot)
 
 
-def kill_create_when_it_has_begun(house: House, slot: datetime) -> Counter[tuple[str, str, str]]:
-    """Kill the process that runs `create_backups` as soon as a backup of the slot stands. Returns what
-    stood then."""
+def kill_create_when_it_has_begun(house: House, slot: datetime) -> None:
+    """Kill the process that runs `create_backups` as soon as a backup of the slot stands."""
     runtime = house.cloud.runtimes[house.stack.outputs["CreateBackupsFunctionName"]]
     until(lambda: backups_of(house, slot))
     for process in handler_processes(runtime):
         os.kill(process, signal.SIGKILL)
-    return backups_of(house, slot)
+    assert set(backups_of(house, slot)) < BACKED_UP, "the sweep was over before it could be killed"
 
 
-def invoke_stage(house: House, function: str, slot: datetime) -> None:
+def let_its_turn_end(house: House) -> None:
+    """What fifteen minutes do: a sweep that was killed keeps its turn for as long as it could have lived."""
+    bucket = house.stack.outputs["ReportBucketName"]
+    house.cloud.clients("s3").delete_object(Bucket=bucket, Key="turns/nightly.json")
+
+
+def invoke_stage(house: House, function: str, slot: datetime) -> dict[str, Any]:
     payload = json.dumps({"plan": "nightly", "slot": slot.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
     answer = invoke.invoke(house.cloud.clients, house.stack.name, function, payload)
     assert not answer.error, answer.payload
+    summary: dict[str, Any] = json.loads(answer.payload)
+    return summary
 
 
 def test_two_nights_leave_what_the_plan_asks_for(slow_house: House) -> None:
@@ -58,8 +63,8 @@ def test_a_night_whose_create_is_killed_heals_itself(slow_house: House) -> None:
     slot = datetime(2026, 11, 3, 2, tzinfo=UTC)
     schedule = read_schedule(slow_house.cloud, slow_house.stack)
     run = start_night(slow_house.cloud, schedule, slot)
-    stood = kill_create_when_it_has_begun(slow_house, slot)
-    assert set(stood) < BACKED_UP, "the sweep was over before it could be killed"
+    kill_create_when_it_has_begun(slow_house, slot)
+    let_its_turn_end(slow_house)
     assert durable.wait(slow_house.cloud.runner, run, 120).status == "SUCCEEDED"
     assert backups_of(slow_house, slot) == Counter(BACKED_UP | COPIED)
 
@@ -70,27 +75,40 @@ def test_the_stages_run_again_after_a_killed_night_make_no_second_backup(slow_ho
     run = start_night(slow_house.cloud, schedule, slot)
     until(lambda: backups_of(slow_house, slot))
     slow_house.cloud.clients("lambda").stop_durable_execution(DurableExecutionArn=run)
-    stood = kill_create_when_it_has_begun(slow_house, slot)
-    assert set(stood) < BACKED_UP, "the sweep was over before it could be killed"
+    kill_create_when_it_has_begun(slow_house, slot)
+    assert invoke_stage(slow_house, "create_backups", slot)["unfinished"], "the killed sweep may still live"
+    let_its_turn_end(slow_house)
     for stage in ("create_backups", "copy_backups", "prune_backups", "publish_report"):
         invoke_stage(slow_house, stage, slot)
     assert backups_of(slow_house, slot) == Counter(BACKED_UP | COPIED)
 
 
-def test_two_sweeps_at_once_make_one_backup_each(slow_house: House) -> None:
+def test_two_sweeps_at_the_same_moment_make_one_backup_each(slow_house: House) -> None:
     slot = datetime(2026, 11, 5, 2, tzinfo=UTC)
-    calls = [
-        threading.Thread(target=invoke_stage, args=(slow_house, "create_backups", slot)) for _ in range(2)
-    ]
-    for call in calls:
-        call.start()
-    for call in calls:
-        call.join()
+    name = slow_house.stack.outputs["CreateBackupsFunctionName"]
+    runtimes = (slow_house.cloud.runtimes[name], slow_house.cloud.runtime_of(name))
+    payload = json.dumps({"plan": "nightly", "slot": "2026-11-05T02:00:00Z"}).encode()
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda runtime: runtime.invoke(payload), runtimes))
+    assert not any(answer.error for answer in answers), answers
+    assert sorted(json.loads(answer.payload)["unfinished"] for answer in answers) == [False, True]
     assert backups_of(slow_house, slot) == Counter(BACKED_UP)
 
 
-def test_two_clouds_stand_at_once(house: House, slow_house: House) -> None:
-    assert house.cloud.endpoint != slow_house.cloud.endpoint
-    house.cloud.clients("sqs").create_queue(QueueName="only-here")
-    names = [one.rsplit("/", 1)[1] for one in slow_house.cloud.clients("sqs").list_queues()["QueueUrls"]]
-    assert "only-here" not in names
+def test_a_run_that_failed_goes_to_the_dead_letters(slow_house: House) -> None:
+    asked = {"plan": "nosuch", "slot": "2026-11-06T02:00:00Z"}
+    slow_house.cloud.clients("lambda").invoke(
+        FunctionName=slow_house.stack.outputs["RunPlanFunctionName"],
+        Qualifier="live",
+        InvocationType="Event",
+        Payload=json.dumps(asked).encode(),
+    )
+    queue = f"{slow_house.stack.name}-dead-letters"
+    assert until(lambda: slow_house.messages(queue)) == [asked]
+
+
+def test_two_clouds_stand_at_once(slow_house: House) -> None:
+    with Cloud() as other:
+        assert other.endpoint != slow_house.cloud.endpoint
+        assert other.clients("dynamodb").list_tables()["TableNames"] == []
+    assert slow_house.cloud.clients("dynamodb").list_tables()["TableNames"]

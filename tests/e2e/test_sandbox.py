@@ -1,6 +1,7 @@
 """Nothing leads out of the embedded cloud, and nothing of it is left behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -49,7 +50,9 @@ def test_entering_takes_the_users_aws_away(monkeypatch: pytest.MonkeyPatch) -> N
     assert os.environ["AWS_ACCESS_KEY_ID"] == "testing"
 
 
-def test_no_process_outlives_a_cloud_that_is_killed() -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_no_process_outlives_a_cloud(number: signal.Signals) -> None:
+    """Killed, or stopped by Ctrl-C."""
     program = (
         "from local.cloud import Cloud\nwith Cloud() as c:\n print(c.moto.process.pid, flush=True)\n input()"
     )
@@ -59,7 +62,7 @@ def test_no_process_outlives_a_cloud_that_is_killed() -> None:
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     assert Path(f"/proc/{child}").exists()
-    parent.kill()
+    parent.send_signal(number)
     parent.wait()
     end = time.monotonic() + 5
     while Path(f"/proc/{child}").exists() and time.monotonic() < end:

@@ -1,13 +1,13 @@
 """Holdfast on a cloud in memory: the use cases wired to the fakes, as bootstrap wires them to AWS."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from holdfast.core.errors import StageCrashed
 from holdfast.core.model import Backup, Mark, Plan, Request, Resource
 from holdfast.core.report import Action, Outcome, Report, Stage
-from holdfast.events import parse_problems, parse_request
+from holdfast.events import parse_request
 from holdfast.ports import Copier, Deadline, Provider
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
@@ -85,7 +85,8 @@ class World:
         )
 
     def publish(self, request: Request | None = None, *problems: str) -> Published:
-        return publish_report(self.records, self.notifier, request or a_request(), problems)
+        request = replace(request or a_request(), problems=problems)
+        return publish_report(self.records, self.notifier, request)
 
     def _kept(self, report: Report) -> Report:
         if not report.dry_run:
@@ -94,11 +95,11 @@ class World:
 
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         """What a stage's function does with an event."""
-        request = parse_request(payload, NIGHT)
+        request = parse_request(payload, NIGHT, also=("problems",) if stage is Stage.REPORT else ())
         if request.plan != self.plan.name and stage is not Stage.REPORT:
             raise StageCrashed("there is no such plan")
         if stage is Stage.REPORT:
-            published = self.publish(request, *parse_problems(payload))
+            published = self.publish(request, *request.problems)
             return published.report.to_dict() | {"subject": published.message.subject}
         run: Mapping[Stage, Callable[[Request], Report]] = {
             Stage.CREATE: self.create,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import RequestError
 from holdfast.core.model import Request
-from holdfast.events import parse_problems, parse_request
+from holdfast.events import parse_request
 from tests.builders import NIGHT
 from tests.unit.test_plans import json_values
 
@@ -21,10 +21,17 @@ WRAPPED = {"detail-type": "Backup requested", "time": "2026-11-22T14:30:05Z", "d
 
 class TestRequests:
     def test_an_event_says_the_plan_the_slot_and_whether_it_is_a_dry_run(self) -> None:
-        event = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "dry_run": True, "approve": "0" * 16}
-        assert parse_request(event, NOW) == Request(
-            plan="nightly", slot=NIGHT, dry_run=True, approve="0" * 16
-        )
+        event = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "dry_run": True, "most": 5}
+        assert parse_request(event, NOW) == Request(plan="nightly", slot=NIGHT, dry_run=True, most=5)
+
+    @pytest.mark.parametrize("key", ["approve", "problems"])
+    def test_a_key_of_another_function_is_refused(self, key: str) -> None:
+        with pytest.raises(RequestError, match=f"{key}: not a key of this function"):
+            parse_request({"plan": "nightly", key: []}, NOW)
+
+    def test_pruning_takes_an_approval(self) -> None:
+        event = {"plan": "nightly", "approve": "0" * 16}
+        assert parse_request(event, NOW, also=("approve",)).approve == "0" * 16
 
     def test_without_a_slot_it_is_now_cut_to_the_minute(self) -> None:
         assert parse_request({"plan": "nightly"}, NOW).slot == datetime(2026, 11, 22, 9, 41, tzinfo=UTC)
@@ -54,11 +61,13 @@ class TestRequests:
             ({"plan": "nightly", "slot": 1_800_000_000}, "slot: 1800000000 is no time"),
             ({"plan": "nightly", "dry_run": "yes"}, "dry_run: 'yes' is not allowed; give true or false"),
             ({"plan": "nightly", "dry_run": 1}, "dry_run: 1 is not allowed"),
+            ({"plan": "nightly", "most": -1}, "most: -1 is not allowed; give a whole number, 0 or more"),
+            ({"plan": "nightly", "most": True}, "most: True is not allowed"),
             ({"plan": "nightly", "approve": True}, "approve: True is no digest"),
             ({"plan": "nightly", "approve": "yes"}, "approve: 'yes' is no digest"),
             (
                 {"plan": "nightly", "dryrun": True},
-                "dryrun: unknown key; allowed are plan, slot, dry_run, approve, problems",
+                "dryrun: not a key of this function; allowed are plan, slot, dry_run, most, approve",
             ),
             (WRAPPED | {"detail": None}, "the event is None; give an object"),
             (WRAPPED | {"time": "soon"}, "slot: 'soon' is no time"),
@@ -70,7 +79,7 @@ class TestRequests:
     )
     def test_a_mistake_names_the_key_the_value_and_what_is_allowed(self, event: object, told: str) -> None:
         with pytest.raises(RequestError) as caught:
-            parse_request(event, NOW)
+            parse_request(event, NOW, also=("approve",))
         assert told in str(caught.value)
 
     def test_all_mistakes_are_told_at_once(self) -> None:
@@ -90,26 +99,32 @@ class TestRequests:
             assert request.slot.tzinfo is UTC
 
 
+def problems_in(event: object) -> tuple[str, ...]:
+    return parse_request(event, NOW, also=("problems",)).problems
+
+
 class TestProblems:
     def test_a_run_hands_over_what_stages_could_not_do(self) -> None:
-        assert parse_problems({"plan": "nightly", "problems": ["a", "b"]}) == ("a", "b")
-        assert parse_problems({"plan": "nightly"}) == ()
+        assert problems_in({"plan": "nightly", "problems": ["a", "b"]}) == ("a", "b")
+        assert problems_in({"plan": "nightly"}) == ()
 
     def test_they_may_be_wrapped_like_all_else(self) -> None:
-        assert parse_problems(WRAPPED | {"detail": {"plan": "nightly", "problems": ["a"]}}) == ("a",)
+        assert problems_in(WRAPPED | {"detail": {"plan": "nightly", "problems": ["a"]}}) == ("a",)
 
     @pytest.mark.parametrize("given_", ["a", None, [1], {"a": "b"}])
     def test_anything_else_than_sentences_is_refused(self, given_: object) -> None:
         with pytest.raises(RequestError, match=r"problems: .* is not allowed; give a list of sentences"):
-            parse_problems({"problems": given_})
+            problems_in({"plan": "nightly", "problems": given_})
+
+
+KEYS_OF = {"prune_backups": ("approve",), "publish_report": ("problems",)}
 
 
 class TestFiles:
     @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
-    def test_each_file_is_an_event_that_is_understood(self, path: Path) -> None:
-        event = json.loads(path.read_text())
-        assert parse_request(event, NOW).plan == "nightly"
-        parse_problems(event)
+    def test_each_file_is_an_event_that_its_function_understands(self, path: Path) -> None:
+        also = KEYS_OF.get(path.name.split(".")[0], ())
+        assert parse_request(json.loads(path.read_text()), NOW, also=also).plan == "nightly"
 
     @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
     def test_each_file_belongs_to_a_function_or_to_all(self, path: Path) -> None:

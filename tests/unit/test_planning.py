@@ -545,7 +545,7 @@ class TestBreaker:
 
 few = st.integers(0, 4)
 policies = st.builds(KeepPolicy, last=few, daily=few, weekly=few, minimum=st.integers(1, 3)).filter(
-    lambda policy: not policy.keeps_nothing
+    lambda policy: not policy.is_unusable
 )
 nights = st.lists(st.integers(-2, 20), max_size=15, unique=True)
 states = st.sampled_from([AVAILABLE] * 5 + [CREATING, FAILED, DELETING])

@@ -374,7 +374,7 @@ def test_any_json_is_a_plan_or_a_plan_error(document: object) -> None:
         told = list(error.problems)
     else:
         told = ["not told: a plan that keeps something"]
-        assert not plan.keep.keeps_nothing
+        assert not plan.keep.is_unusable
     assert told
     assert all(told)
 

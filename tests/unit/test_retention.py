@@ -273,7 +273,7 @@ policies = st.builds(
     monthly=counts,
     yearly=counts,
     minimum=st.integers(1, 6),
-).filter(lambda policy: not policy.keeps_nothing)
+).filter(lambda policy: not policy.is_unusable)
 zones = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"]).map(ZoneInfo)
 
 # Clustered, so that hours, days and weeks hold several.

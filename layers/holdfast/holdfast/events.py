@@ -10,49 +10,51 @@ from holdfast.core.model import Request
 from holdfast.core.naming import PLAN_NAME, parse_slot
 from holdfast.plans import PLAN_NAME_RULE
 
-_KEYS = ("plan", "slot", "dry_run", "approve", "problems")
+_KEYS = ("plan", "slot", "dry_run", "most")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
-def parse_request(event: object, now: datetime) -> Request:
+def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> Request:
     """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute.
 
-    An EventBridge event may wrap the request as its `detail`. Raises `RequestError` with every mistake.
+    `also` names the keys that this function alone takes: `approve`, `problems`. An EventBridge event may
+    wrap the request as its `detail`. Raises `RequestError` with every mistake.
     """
     body, time = _unwrapped(event)
-    problems = [
-        f"{key}: unknown key; allowed are {', '.join(_KEYS)}"
-        for key in sorted(map(str, set(body) - set(_KEYS)))
+    allowed = (*_KEYS, *also)
+    mistakes = [
+        f"{key}: not a key of this function; allowed are {', '.join(allowed)}"
+        for key in sorted(map(str, set(body) - set(allowed)))
     ]
     plan = body.get("plan")
     if not isinstance(plan, str) or not PLAN_NAME.fullmatch(plan):
-        problems.append(f"plan: {plan!r} is not the name of a plan; give {PLAN_NAME_RULE}")
+        mistakes.append(f"plan: {plan!r} is not the name of a plan; give {PLAN_NAME_RULE}")
     given = body.get("slot", time)
     slot = parse_slot(given) if isinstance(given, str) else None
     if given is not None and slot is None:
-        problems.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
+        mistakes.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
     dry_run = body.get("dry_run", False)
     if not isinstance(dry_run, bool):
-        problems.append(f"dry_run: {dry_run!r} is not allowed; give true or false")
+        mistakes.append(f"dry_run: {dry_run!r} is not allowed; give true or false")
+    most = body.get("most")
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 0):
+        mistakes.append(f"most: {most!r} is not allowed; give a whole number, 0 or more")
     approve = body.get("approve", "")
     if not isinstance(approve, str) or (approve and not _DIGEST.fullmatch(approve)):
-        problems.append(f"approve: {approve!r} is no digest; give the 16 characters that the refusal named")
-    if problems:
-        raise RequestError("the event cannot be used: " + "; ".join(problems))
+        mistakes.append(f"approve: {approve!r} is no digest; give the 16 characters that the refusal named")
+    problems = body.get("problems", [])
+    if not isinstance(problems, list) or not all(isinstance(one, str) for one in problems):
+        mistakes.append(f"problems: {problems!r} is not allowed; give a list of sentences")
+    if mistakes:
+        raise RequestError("the event cannot be used: " + "; ".join(mistakes))
     return Request(
         plan=str(plan),
         slot=slot or now.astimezone(UTC).replace(second=0, microsecond=0),
         dry_run=bool(dry_run),
+        most=most,
         approve=str(approve),
+        problems=tuple(problems),
     )
-
-
-def parse_problems(event: object) -> tuple[str, ...]:
-    """The sentences that a run hands to the report stage about stages which could not do their work."""
-    given = _unwrapped(event)[0].get("problems", [])
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise RequestError(f"problems: {given!r} is not allowed; give a list of sentences")
-    return tuple(given)
 
 
 def _unwrapped(event: object) -> tuple[Mapping[str, Any], object]:

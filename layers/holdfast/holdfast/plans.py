@@ -49,7 +49,7 @@ class _Keep(_Document):
 
     @model_validator(mode="after")
     def _keeps_something(self) -> Self:
-        if self.policy().keeps_nothing:
+        if self.policy().is_unusable:
             raise _mistake(
                 "no count is above 0, so it would keep nothing; "
                 "give at least one of last, hourly, daily, weekly, monthly, yearly"

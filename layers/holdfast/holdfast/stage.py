@@ -5,13 +5,14 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from holdfast.core.model import Request
 from holdfast.core.report import Report
 from holdfast.ports import Deadline, RecordStore
 from holdfast.telemetry import tell
 from holdfast.usecases.publish import Published
 
 MOST_OUTCOMES = 50
-"""Outcomes in a summary: what a durable run remembers of a stage stays below its 256 KB."""
+"""Outcomes in a summary."""
 
 MOST_OUTCOMES_OF_DRY_RUN = 5000
 """A dry run is not recorded, so its answer is all there is: as much as Lambda's 6 MB takes."""
@@ -22,17 +23,23 @@ def deadline_of(context: LambdaContext) -> Deadline:
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
-def finish(report: Report, records: RecordStore, logger: Logger, metrics: Metrics) -> dict[str, Any]:
+def finish(
+    report: Report, request: Request, records: RecordStore, logger: Logger, metrics: Metrics
+) -> dict[str, Any]:
     """Log the report, count it, store it whole, and answer with its summary. A dry run stores nothing."""
     tell(report, logger, metrics)
-    if report.dry_run:
-        return report.to_dict(most=MOST_OUTCOMES_OF_DRY_RUN)
-    return report.to_dict(most=MOST_OUTCOMES) | {"record": records.save(report)}
+    summary = _summary(report, request)
+    return summary if report.dry_run else summary | {"record": records.save(report)}
 
 
-def finish_run(published: Published, logger: Logger, metrics: Metrics) -> dict[str, Any]:
+def finish_run(published: Published, request: Request, logger: Logger, metrics: Metrics) -> dict[str, Any]:
     """Log and count the run's report, and answer with its summary and the message that people got."""
     tell(published.report, logger, metrics)
     message = published.message
-    summary = published.report.to_dict(most=MOST_OUTCOMES)
-    return summary | {"subject": message.subject, "text": message.text, "sent": published.sent}
+    told = {"subject": message.subject, "text": message.text, "sent": published.sent}
+    return _summary(published.report, request) | told
+
+
+def _summary(report: Report, request: Request) -> dict[str, Any]:
+    usual = MOST_OUTCOMES_OF_DRY_RUN if report.dry_run else MOST_OUTCOMES
+    return report.to_dict(most=usual if request.most is None else min(request.most, usual))

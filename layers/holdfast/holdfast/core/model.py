@@ -118,7 +118,7 @@ class KeepPolicy:
     minimum: int = 1
 
     @property
-    def keeps_nothing(self) -> bool:
+    def is_unusable(self) -> bool:
         """Whether no deletion may rest on it: no count is above 0, or one is negative."""
         counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
         return not any(counts) or min(counts) < 0
@@ -181,9 +181,16 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a stage is asked to do. `approve` names the digest of a list of deletions that a person read."""
+    """What a stage is asked to do.
+
+    `most` is how many outcomes the answer has at most (`None`: the function's own number). For pruning
+    alone, `approve` is the digest of a list of deletions that a person read. For the report alone,
+    `problems` are a run's sentences about stages that could not do their work.
+    """
 
     plan: str
     slot: datetime
     dry_run: bool = False
+    most: int | None = None
     approve: str = ""
+    problems: tuple[str, ...] = ()

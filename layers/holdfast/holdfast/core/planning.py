@@ -289,8 +289,6 @@ def _hindrance(original: Backup, rule: CopyRule) -> tuple[State, str] | None:
     """Why a copy cannot be started now, before any call is made; `None` when it can."""
     if original.state is BackupState.CREATING:
         return State.PENDING, "waits for the backup itself to be available"
-    if original.state is not BackupState.AVAILABLE:
-        return State.FAILED, f"the backup itself is {original.state}"
     if original.encrypted and not rule.kms_key:
         return State.FAILED, (
             f"it is encrypted, and the plan names no kms_key for {rule.region}: "

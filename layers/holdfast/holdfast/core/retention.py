@@ -4,7 +4,8 @@ The rules are those of restic's `forget` (`internal/data/snapshot_policy.go` in 
 backups from the newest to the oldest; each rule (`last`, `hourly`, `daily`, …) keeps the first backup that
 it meets in a period, until it has kept as many as its count. So a rule counts periods that hold a backup,
 not calendar periods: after a month without backups nothing has expired. Rules are OR-ed. Weeks are ISO
-weeks; periods are those of the plan's time zone.
+weeks; periods are those of the plan's time zone. As in restic 0.14, the oldest backup is not kept
+for a rule that has counts left.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +88,7 @@ def _verdict(
     slot = _mark_of(backup).slot
     if backup.held:
         return Verdict(backup=backup, keep=True, reason="held")
-    if policy.keeps_nothing:
+    if policy.is_unusable:
         return Verdict(backup=backup, keep=True, reason="the policy has no usable count: it deletes nothing")
     if backup.state is BackupState.FAILED:
         if newest_good is not None and newest_good > slot:

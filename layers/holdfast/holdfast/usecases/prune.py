@@ -1,7 +1,7 @@
 """Stage three: delete what the plan no longer keeps, and only that."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from holdfast.core.errors import NotFound, ProviderError
 from holdfast.core.model import Backup, Home, Plan, Request
@@ -28,7 +28,7 @@ def prune_backups(
     started = time.monotonic()
     standing, refusals = _list_all(providers, copiers, plan, home)
     try:
-        spared = _spared(records, plan, request, standing, home)
+        spared = _spared(records, plan, request, standing)
     except ProviderError as error:
         standing, spared = [], {}
         refusals.append(f"The record of create_backups cannot be read ({error}): nothing was deleted.")
@@ -58,8 +58,9 @@ def _list_all(
     standing: list[Standing] = []
     refusals: list[str] = []
     for kind in sorted(plan.select.types):
+        copied = kind in copiers
         try:
-            standing.append(_stand(providers[kind], kind in copiers, plan, home))
+            standing.append(_stand(providers[kind], copied, _locations(copied, plan, home)))
         except ProviderError as error:
             refusals.append(
                 f"Not all {kind} backups could be listed ({error}): none of that kind was deleted."
@@ -67,14 +68,17 @@ def _list_all(
     return standing, refusals
 
 
-def _stand(provider: Provider, copied: bool, plan: Plan, home: Home, source: str = "") -> Standing:
-    regions = [home.region, *(rule.region for rule in plan.copies if copied)]
+def _locations(copied: bool, plan: Plan, home: Home) -> list[str]:
+    return [home.region, *(rule.region for rule in plan.copies if copied)]
+
+
+def _stand(provider: Provider, copied: bool, regions: Sequence[str], source: str = "") -> Standing:
     by_region = {region: provider.backups(region, source) for region in regions}
     return Standing(kind=provider.kind, by_region=by_region, copied=copied)
 
 
 def _spared(
-    records: RecordStore, plan: Plan, request: Request, standing: list[Standing], home: Home
+    records: RecordStore, plan: Plan, request: Request, standing: Sequence[Standing]
 ) -> dict[str, str]:
     """The resources whose backup of this run is not there: their older backups are what they have."""
     record = records.load(plan.name, request.slot, Stage.CREATE)
@@ -88,7 +92,8 @@ def _spared(
         backup.mark.source
         for kind in standing
         if kind.kind in kinds
-        for backup in kind.by_region[home.region]
+        for backups in kind.by_region.values()
+        for backup in backups
         if backup.mark is not None
     ]
     return spared | dict.fromkeys(unlisted, reason)
@@ -107,7 +112,10 @@ def _delete_all(
     def act(verdict: Verdict) -> Outcome:
         backup = verdict.backup
         provider = providers[backup.kind]
-        fresh = _stand(provider, backup.kind in copiers, plan, home, _source(backup))
+        copied = backup.kind in copiers
+        # An original is needed as long as a copy of it is not there. A copy is decided on where it stands.
+        regions = [backup.region] if backup.region != home.region else _locations(copied, plan, home)
+        fresh = _stand(provider, copied, regions, _source(backup))
         objection = _objection(backup, plan_prune([fresh], plan, request.slot, home, spared))
         if objection:
             return _outcome(verdict, State.SKIPPED, objection)

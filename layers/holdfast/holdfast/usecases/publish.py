@@ -1,7 +1,6 @@
 """The last stage: one message about the whole run, whatever failed before it."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from holdfast.core.errors import ProviderError
@@ -23,16 +22,14 @@ class Published:
     sent: bool
 
 
-def publish_report(
-    records: RecordStore, notifier: Notifier, request: Request, problems: Sequence[str]
-) -> Published:
+def publish_report(records: RecordStore, notifier: Notifier, request: Request) -> Published:
     """Combine the stages' records, tell people, and keep the result as the run's own record.
 
     Needs no plan, so that a plan that cannot be read is told too. The same report is not sent a second
     time: an invocation that AWS repeats sends nothing new.
     """
     stages: dict[Stage, Report | None] = {}
-    problems = list(problems)
+    problems = list(request.problems)
     for stage in (Stage.CREATE, Stage.COPY, Stage.PRUNE):
         try:
             stages[stage] = records.load(request.plan, request.slot, stage)

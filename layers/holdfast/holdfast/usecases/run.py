@@ -13,6 +13,9 @@ from holdfast.ports import PlanStore, RunContext
 _MOST_CRASHES = 3
 """Sweeps that a stage may crash in before the run goes on without it."""
 
+_MOST_OUTCOMES = 50
+"""Outcomes of a stage's answer: what a durable function keeps of a call is limited to 256 KB."""
+
 _PAUSE_BEFORE_PUBLISHING_AGAIN = 60
 
 
@@ -63,7 +66,12 @@ class _Run:
 def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[str, object]:
     """Run a plan for a slot; the summary of its report. Raises `RunFailed`, after the report went out,
     when the report's status is not `ok`: a run with something missing ends as failed."""
-    payload = {"plan": request.plan, "slot": format_slot(request.slot), "dry_run": request.dry_run}
+    payload = {
+        "plan": request.plan,
+        "slot": format_slot(request.slot),
+        "dry_run": request.dry_run,
+        "most": _MOST_OUTCOMES,
+    }
     run = _Run(context=context, payload=payload)
     window = context.step("window", lambda: read_window(plans, request.plan))
     problems = [str(window["problem"])] if "problem" in window else []

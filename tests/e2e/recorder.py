@@ -1,0 +1,42 @@
+"""Which calls reach the cloud while something is done, by moto's own recorder."""
+
+import base64
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+from local.cloud import Cloud
+
+
+@contextmanager
+def recorded_calls(cloud: Cloud) -> Iterator[list[str]]:
+    """A list that has, after the block, the operation of each call: `ListBackups`, or `PUT /bucket/key`
+    where a service is called by paths."""
+    calls: list[str] = []
+    _ask(cloud, "reset-recording")
+    _ask(cloud, "start-recording")
+    try:
+        yield calls
+    finally:
+        _ask(cloud, "stop-recording")
+        calls += [_operation(line) for line in _ask(cloud, "download-recording").splitlines()]
+
+
+def _ask(cloud: Cloud, what: str) -> str:
+    method = "GET" if what.startswith("download") else "POST"
+    request = urllib.request.Request(f"{cloud.moto.url}/moto-api/recorder/{what}", method=method)
+    with urllib.request.urlopen(request) as response:
+        return str(response.read().decode())
+
+
+def _operation(line: str) -> str:
+    entry = json.loads(line)
+    headers = {key.lower(): value for key, value in entry["headers"].items()}
+    if target := headers.get("x-amz-target"):
+        return str(target.rsplit(".", 1)[1])
+    body = base64.b64decode(entry["body"]).decode(errors="replace") if entry["body_encoded"] else ""
+    if action := parse_qs(body).get("Action"):
+        return action[0]
+    return f"{entry['method']} {urlsplit(entry['url']).path}"
