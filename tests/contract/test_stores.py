@@ -215,9 +215,9 @@ def test_a_record_that_changes_all_the_time_is_an_error(s3: "S3Client") -> None:
 def test_a_broken_record_is_an_error_that_names_it(s3: "S3Client", text: str) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=text.encode())
     store = S3Records(client=s3, bucket=BUCKET)
-    with pytest.raises(ProviderError, match=f"s3://{BUCKET}/{KEY}: BrokenRecord"):
+    with pytest.raises(ProviderError, match=f"s3://{BUCKET}/{KEY}: BrokenDocument"):
         store.load("nightly", SLOT, Stage.CREATE)
-    with pytest.raises(ProviderError, match="BrokenRecord"):
+    with pytest.raises(ProviderError, match="BrokenDocument"):
         store.save(report())
 
 

@@ -120,5 +120,8 @@ def test_of_two_that_read_a_free_turn_at_once_only_one_has_it(s3: "S3Client") ->
 
 def test_a_turn_that_cannot_be_read_stops_the_work(s3: "S3Client") -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"[]")
-    with pytest.raises(ProviderError, match="BrokenTurn"), S3Turns(client=s3, bucket=BUCKET).taken("nightly"):
+    with (
+        pytest.raises(ProviderError, match="BrokenDocument"),
+        S3Turns(client=s3, bucket=BUCKET).taken("nightly"),
+    ):
         pass

@@ -1,31 +1,23 @@
 """The stages' reports, kept whole as JSON in one bucket."""
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from holdfast.adapters.calls import translated
-from holdfast.core.errors import NotFound, ProviderError
+from holdfast.adapters.s3_documents import ChangedMeanwhile, S3Documents
 from holdfast.core.naming import compact_slot
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KIND = "s3"
 SAVE_ATTEMPTS = 5
-_CHANGED_MEANWHILE = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 class S3Records:
-    """One object a plan, slot and stage: `runs/<plan>/<slot>/<stage>.json`.
-
-    Telling an absent record needs `s3:ListBucket`; without it S3 answers AccessDenied.
-    """
+    """One object a plan, slot and stage: `runs/<plan>/<slot>/<stage>.json`."""
 
     def __init__(self, *, client: "S3Client", bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
+        self._documents = S3Documents(client=client, bucket=bucket)
 
     def save(self, report: Report) -> str:
         """Store the report, joined with what an earlier sweep of the same stage recorded.
@@ -37,13 +29,12 @@ class S3Records:
         for _ in range(SAVE_ATTEMPTS - 1):
             try:
                 return self._save(key, report)
-            except ProviderError as error:
-                if error.code not in _CHANGED_MEANWHILE:
-                    raise
+            except ChangedMeanwhile:
+                continue
         return self._save(key, report)
 
     def address(self, plan: str, slot: datetime, stage: Stage) -> str:
-        return self._address(_key(plan, slot, stage))
+        return self._documents.address(_key(plan, slot, stage))
 
     def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
         """Raises `ProviderError` when there is a record that cannot be read."""
@@ -51,37 +42,18 @@ class S3Records:
 
     def _save(self, key: str, report: Report) -> str:
         earlier, tag = self._load(key)
-        body = json.dumps(carry_over(earlier, report).to_dict(), ensure_ascii=False).encode()
-        address = self._address(key)
-        with translated(KIND, address, "PutObject"):
-            if tag:
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, ContentType="application/json", IfMatch=tag
-                )
-            else:
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
-                )
-        return address
+        self._documents.write(key, carry_over(earlier, report).to_dict(), tag)
+        return self._documents.address(key)
 
     def _load(self, key: str) -> tuple[Report | None, str]:
         """The record and its entity tag."""
-        address = self._address(key)
-        try:
-            with translated(KIND, address, "GetObject"):
-                answer = self._client.get_object(Bucket=self._bucket, Key=key)
-                text = answer["Body"].read()
-        except NotFound as error:
-            if error.code != "NoSuchKey":
-                raise
+        document, tag = self._documents.read(key)
+        if not tag:
             return None, ""
         try:
-            return report_from_dict(json.loads(text)), answer["ETag"]
+            return report_from_dict(document), tag
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ProviderError(KIND, address, "GetObject", "BrokenRecord", repr(error)) from error
-
-    def _address(self, key: str) -> str:
-        return f"s3://{self._bucket}/{key}"
+            raise self._documents.broken(key, error) from error
 
 
 def _key(plan: str, slot: datetime, stage: Stage) -> str:

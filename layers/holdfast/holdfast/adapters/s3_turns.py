@@ -4,22 +4,19 @@ DynamoDB's CreateBackup cannot be repeated safely, and Lambda may run one event 
 moment. So a sweep that creates takes its plan's turn first.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from holdfast.adapters.calls import translated
-from holdfast.core.errors import NotFound, ProviderError
+from holdfast.adapters.s3_documents import ChangedMeanwhile, S3Documents
+from holdfast.core.errors import ProviderError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KIND = "s3"
 LEASE_SECONDS = 20.0
-_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 class S3Turns:
@@ -30,8 +27,7 @@ class S3Turns:
     """
 
     def __init__(self, *, client: "S3Client", bucket: str, lease_seconds: float = LEASE_SECONDS) -> None:
-        self._client = client
-        self._bucket = bucket
+        self._documents = S3Documents(client=client, bucket=bucket)
         self._lease = timedelta(seconds=lease_seconds)
 
     @contextmanager
@@ -56,37 +52,21 @@ class S3Turns:
             return ""
         try:
             return self._write(key, now + self._lease, tag)
-        except ProviderError as error:
-            if error.code not in _LOST:
-                raise
+        except ChangedMeanwhile:
             return ""  # somebody took it between the read and the write
 
     def _read(self, key: str) -> tuple[datetime | None, str]:
         """Until when the turn is taken, and the object's entity tag; nothing when nobody ever took it."""
-        address = f"s3://{self._bucket}/{key}"
-        try:
-            with translated(KIND, address, "GetObject"):
-                answer = self._client.get_object(Bucket=self._bucket, Key=key)
-                text = answer["Body"].read()
-        except NotFound as error:
-            if error.code != "NoSuchKey":
-                raise
+        document, tag = self._documents.read(key)
+        if not tag:
             return None, ""
         try:
-            return datetime.fromisoformat(json.loads(text)["until"]), answer["ETag"]
+            return datetime.fromisoformat(document["until"]), tag
         except (ValueError, KeyError, TypeError) as error:
-            raise ProviderError(KIND, address, "GetObject", "BrokenTurn", repr(error)) from error
+            raise self._documents.broken(key, error) from error
 
     def _write(self, key: str, until: datetime, tag: str) -> str:
-        """Write the object if it is still the one with this entity tag (none: if there is none). Returns
-        the new one's tag."""
-        body = json.dumps({"until": until.isoformat()}).encode()
-        with translated(KIND, f"s3://{self._bucket}/{key}", "PutObject"):
-            if tag:
-                answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=tag)
-            else:
-                answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
-        return answer["ETag"]
+        return self._documents.write(key, {"until": until.isoformat()}, tag)
 
 
 class _Turn:
