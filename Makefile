@@ -63,7 +63,7 @@ bench: build ## How fast and how large, as ratios
 
 .PHONY: test
 test: build ## All tests (some of them only: make test TESTS=tests/unit)
-	$(PYTHON) -m pytest --numprocesses auto --timeout 300 -m 'not slow' $(TESTS)
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --timeout 300 -m 'not slow' $(TESTS)
 
 .PHONY: lint
 lint: .venv/made .cache/sam/made ## Style and mistakes in the code and in the template

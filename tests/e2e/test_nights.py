@@ -35,12 +35,6 @@ def kill_create_when_it_has_begun(house: House, slot: datetime) -> None:
     assert set(backups_of(house, slot)) < BACKED_UP, "the sweep was over before it could be killed"
 
 
-def let_its_turn_end(house: House) -> None:
-    """What fifteen minutes do: a sweep that was killed keeps its turn for as long as it could have lived."""
-    bucket = house.stack.outputs["ReportBucketName"]
-    house.cloud.clients("s3").delete_object(Bucket=bucket, Key="turns/nightly.json")
-
-
 def invoke_stage(house: House, function: str, slot: datetime) -> dict[str, Any]:
     payload = json.dumps({"plan": "nightly", "slot": slot.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
     answer = invoke.invoke(house.cloud.clients, house.stack.name, function, payload)
@@ -64,7 +58,6 @@ def test_a_night_whose_create_is_killed_heals_itself(slow_house: House) -> None:
     schedule = read_schedule(slow_house.cloud, slow_house.stack)
     run = start_night(slow_house.cloud, schedule, slot)
     kill_create_when_it_has_begun(slow_house, slot)
-    let_its_turn_end(slow_house)
     assert durable.wait(slow_house.cloud.runner, run, 120).status == "SUCCEEDED"
     assert backups_of(slow_house, slot) == Counter(BACKED_UP | COPIED)
 
@@ -77,7 +70,7 @@ def test_the_stages_run_again_after_a_killed_night_make_no_second_backup(slow_ho
     slow_house.cloud.clients("lambda").stop_durable_execution(DurableExecutionArn=run)
     kill_create_when_it_has_begun(slow_house, slot)
     assert invoke_stage(slow_house, "create_backups", slot)["unfinished"], "the killed sweep may still live"
-    let_its_turn_end(slow_house)
+    until(lambda: not invoke_stage(slow_house, "create_backups", slot)["unfinished"])
     for stage in ("create_backups", "copy_backups", "prune_backups", "publish_report"):
         invoke_stage(slow_house, stage, slot)
     assert backups_of(slow_house, slot) == Counter(BACKED_UP | COPIED)

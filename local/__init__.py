@@ -1,0 +1,1 @@
+"""The embedded cloud: the whole of Holdfast on one machine, without an AWS account."""

@@ -1,0 +1,109 @@
+"""What must stand after some nights, worked out in the plainest way, and how it differs from what does.
+
+Shares no code with the product: it would find the product's mistakes only if it did not make them too.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from local.company import COMPANY, PEOPLES_BACKUPS, Thing
+from local.sandbox import COPY_REGION, HOME_REGION
+from local.standing import Standing
+
+_PERIODS: Mapping[str, Callable[[datetime], tuple[int, ...]]] = {
+    "hourly": lambda at: (at.year, at.month, at.day, at.hour),
+    "daily": lambda at: (at.year, at.month, at.day),
+    "weekly": lambda at: tuple(at.isocalendar()[:2]),
+    "monthly": lambda at: (at.year, at.month),
+    "yearly": lambda at: (at.year,),
+}
+
+
+def kept(slots: Iterable[datetime], keep: Mapping[str, int], zone: ZoneInfo) -> set[datetime]:
+    """Of these slots, those that the counts keep: of each period that holds one, the newest; of the
+    periods, the newest so many; and never fewer than the minimum."""
+    newest_first = sorted(slots, reverse=True)
+    keeping = set(newest_first[: max(keep.get("last", 0), keep.get("minimum", 0))])
+    for rule, period_of in _PERIODS.items():
+        newest_of: dict[tuple[int, ...], datetime] = {}
+        for slot in newest_first:
+            newest_of.setdefault(period_of(slot.astimezone(zone)), slot)
+        keeping |= set(list(newest_of.values())[: keep.get(rule, 0)])
+    return keeping
+
+
+def after_nights(nights: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo) -> set[datetime]:
+    """What stands when each night added one backup and then pruned."""
+    standing: set[datetime] = set()
+    for night in nights:
+        standing = kept(standing | {night}, keep, zone)
+    return standing
+
+
+def differences(
+    plan: Mapping[str, Any], nights: Sequence[datetime], found: Sequence[Standing], copy_key: str
+) -> list[str]:
+    """Every way in which what stands is not what the plan asks for, as sentences. Empty when all is well."""
+    policies = {HOME_REGION: plan["keep"]} | {rule["region"]: rule["keep"] for rule in plan["copies"]}
+    zone = ZoneInfo(plan.get("time_zone", "UTC"))
+    expected = {region: after_nights(nights, keep, zone) for region, keep in policies.items()}
+    problems = (
+        [f"{COPY_REGION} is not a Region that the plan copies to"] if COPY_REGION not in policies else []
+    )
+    for thing in COMPANY:
+        for region, slots in expected.items():
+            wanted = slots if _belongs(thing, region) else set()
+            problems += _slot_differences(thing, region, wanted, found)
+    problems += _strangers(found)
+    problems += _peoples_backups(found)
+    problems += _copy_problems(found, copy_key)
+    return problems
+
+
+def _belongs(thing: Thing, region: str) -> bool:
+    return thing.is_protected if region == HOME_REGION else thing.is_copied
+
+
+def _slot_differences(
+    thing: Thing, region: str, wanted: set[datetime], found: Sequence[Standing]
+) -> Iterable[str]:
+    where = f"{thing.kind} {thing.name} in {region}"
+    slots = [
+        one.slot
+        for one in found
+        if (one.kind, one.name, one.region) == (thing.kind, thing.name, region) and one.slot is not None
+    ]
+    standing = set(slots)
+    for slot in sorted(wanted - standing):
+        yield f"{where}: the backup of {slot:%Y-%m-%d} is missing"
+    for slot in sorted(standing - wanted):
+        yield f"{where}: the backup of {slot:%Y-%m-%d} stands and should not"
+    for slot in sorted(slot for slot in standing if slots.count(slot) > 1):
+        yield f"{where}: {slots.count(slot)} backups of {slot:%Y-%m-%d}"
+
+
+def _strangers(found: Sequence[Standing]) -> Iterable[str]:
+    known = {(thing.kind, thing.name) for thing in COMPANY}
+    for one in found:
+        if (one.kind, one.name) not in known:
+            yield f"{one.kind} {one.name} in {one.region}: has the backup {one.id} and should have none"
+
+
+def _peoples_backups(found: Sequence[Standing]) -> Iterable[str]:
+    names = {one.id for one in found if one.slot is None}
+    theirs = {name for _, _, name in PEOPLES_BACKUPS}
+    for name in sorted(theirs - names):
+        yield f"the backup {name}, which a person made, is gone"
+    for name in sorted(names - theirs):
+        yield f"the backup {name} is neither Holdfast's nor a person's"
+
+
+def _copy_problems(found: Sequence[Standing], copy_key: str) -> Iterable[str]:
+    encrypted = {(thing.kind, thing.name) for thing in COMPANY if thing.encrypted}
+    for one in found:
+        if one.region != HOME_REGION and not one.copy_of:
+            yield f"{one.kind} {one.name} in {one.region}: {one.id} does not say what it is a copy of"
+        if one.region != HOME_REGION and (one.kind, one.name) in encrypted and one.key != copy_key:
+            yield f"{one.kind} {one.name} in {one.region}: {one.id} is not encrypted with {copy_key}"

@@ -1,0 +1,103 @@
+"""How the demo looks in a terminal."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from local.company import COMPANY
+from local.sandbox import COPY_REGION, HOME_REGION
+from local.standing import Standing
+
+STANDS = "[green]●[/]"
+PRUNED = "[dim]·[/]"
+
+
+def company() -> Table:
+    """What the company has, and what its tags ask for."""
+    table = Table(title=f"The company's data in {HOME_REGION}", title_justify="left", box=box.SIMPLE)
+    for heading in ("resource", "tag holdfast:plan", "encrypted", "what Holdfast does"):
+        table.add_column(heading)
+    for thing in COMPANY:
+        does = "backs it up every night" if thing.is_protected else "leaves it alone"
+        if thing.is_copied:
+            does += f", copies to {COPY_REGION}"
+        name = f"{thing.kind} [bold]{thing.name}[/]"
+        if thing.members:
+            name += f" [dim](with {', '.join(thing.members)})[/]"
+        tag = thing.tags.get("holdfast:plan", "[dim](not tagged)[/]")
+        table.add_row(name, tag, "yes" if thing.encrypted else "no", does)
+    return table
+
+
+def calendar(found: Sequence[Standing], nights: Sequence[datetime]) -> Group:
+    """What stands in each Region: a line for each resource, a column for each night."""
+    return Group(*(_region(region, found, nights) for region in (HOME_REGION, COPY_REGION)))
+
+
+def _region(region: str, found: Sequence[Standing], nights: Sequence[datetime]) -> Table:
+    what = "backups" if region == HOME_REGION else "copies"
+    table = Table(title=f"{region}: {what} that stand", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    table.add_column("resource", no_wrap=True)
+    for night in nights:
+        table.add_column(f"{night:%a}\n{night:%d}", justify="center", no_wrap=True, min_width=2)
+    table.add_column("in all", no_wrap=True)
+    for thing in COMPANY:
+        if not (thing.is_protected if region == HOME_REGION else thing.is_copied):
+            continue
+        slots = [
+            one.slot for one in found if (one.kind, one.name, one.region) == (thing.kind, thing.name, region)
+        ]
+        marks = [STANDS if night in slots else PRUNED for night in nights]
+        by_hand = slots.count(None)
+        total = f"{len(slots) - by_hand} [dim]and {by_hand} made by hand[/]" if by_hand else str(len(slots))
+        table.add_row(f"{thing.kind} [bold]{thing.name}[/]", *marks, total)
+    return table
+
+
+def pruned(records: Mapping[datetime, Mapping[str, Any]]) -> Table:
+    """What the prune stage deleted on each night, and the reason that it gave."""
+    table = Table(title="What was pruned, and why", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for heading in ("in the night of", "backups", "of", "the reason in the record"):
+        table.add_column(heading)
+    for night, record in records.items():
+        deleted = [one for one in record["outcomes"] if (one["action"], one["state"]) == ("delete", "done")]
+        groups = Counter((one["region"], _slot_of(one["backup"]), one["reason"]) for one in deleted)
+        for (region, slot, reason), count in sorted(groups.items()):
+            table.add_row(f"{night:%a %d %b}", f"{count} in {region}", slot, reason)
+    return table
+
+
+def _slot_of(backup: str) -> str:
+    """The night that a backup's name ends in; DynamoDB's ends in an ARN of its own."""
+    for part in reversed(backup.replace(".", "-").split("-")):
+        try:
+            return f"{datetime.strptime(part.upper(), '%Y%m%dT%H%M%SZ'):%d %b}"  # noqa: DTZ007
+        except ValueError:
+            continue
+    return backup
+
+
+def mail(message: Mapping[str, str]) -> Panel:
+    """The last message as a subscriber gets it."""
+    head = f"To:      {message['to']}\nSubject: {message['subject']}\n\n"
+    return Panel(
+        Text(head, style="bold") + Text(message["text"].strip()), title="The last e-mail", title_align="left"
+    )
+
+
+def verdict(console: Console, checks: Iterable[str], differences: Sequence[str]) -> None:
+    """What was checked, or how what stands is not what the plan asks for."""
+    if not differences:
+        for check in checks:
+            console.print(f"  [green]✔[/] {check}", highlight=False)
+        return
+    console.print(f"[bold red]What stands is not what the plan asks for ({len(differences)}):[/]")
+    for difference in differences:
+        console.print(f"  [red]✘[/] {difference}", highlight=False)
