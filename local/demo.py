@@ -6,6 +6,7 @@ Ends with 1 when what stands is not what the plan asks for.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -14,14 +15,15 @@ from datetime import datetime
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from local import expectation, sandbox, show, standing
+from local import expectation, invoke, sandbox, show, standing
 from local.cloud import Cloud
 from local.deploy import DeployError
 from local.house import MACHINES, House, furnish
+from local.invoke import read_event
 from local.lambda_runtime import MissingToolError
 from local.mail import MAILBOX
 from local.nights import FIRST_NIGHT, Schedule, read_schedule, run_night
-from local.paths import ROOT
+from local.paths import EVENTS, ROOT
 from local.processes import StartError
 from local.sandbox import COPY_REGION
 
@@ -70,7 +72,7 @@ def _introduce(console: Console, house: House, schedule: Schedule, seconds: floa
     console.print(show.company())
     console.print(
         f"The schedule is [bold]{schedule.expression}[/], {schedule.zone}. Each night runs the plan's "
-        "durable function, which invokes\nthe stages in Lambda's own runtime and skips the waiting.\n",
+        "durable function, which invokes the stages in Lambda's own runtime and skips the waiting.\n",
         highlight=False,
     )
 
@@ -101,6 +103,7 @@ def _present(console: Console, house: House, nights: Sequence[datetime]) -> list
     console.print(show.calendar(found, nights))
     records = {night: house.record(f"{night:%Y%m%dT%H%M%SZ}", "prune") for night in nights}
     console.print(show.pruned(records))
+    console.print(show.kept(_dry_run_of_prune(house)))
     console.print(show.mail(house.messages(MAILBOX)[-1]))
     differences = expectation.differences(plan, nights, found, house.copy_key)
     keep = ", ".join(f"{rule} {count}" for rule, count in plan["keep"].items() if count)
@@ -114,6 +117,17 @@ def _present(console: Console, house: House, nights: Sequence[datetime]) -> list
     console.print("\n[bold]Checked, listing with plain boto3 and counting by hand:[/]")
     show.verdict(console, checks, differences)
     return differences
+
+
+def _dry_run_of_prune(house: House) -> list[dict[str, str]]:
+    answer = invoke.invoke(
+        house.cloud.clients,
+        house.stack.name,
+        "prune_backups",
+        read_event(EVENTS / "prune_backups.dry_run.json"),
+    )
+    outcomes: list[dict[str, str]] = json.loads(answer.payload)["outcomes"]
+    return outcomes
 
 
 def _end(console: Console, house: House, seconds: float) -> None:

@@ -21,17 +21,17 @@ PRUNED = "[dim]·[/]"
 
 def company() -> Table:
     """What the company has, and what its tags ask for."""
-    table = Table(title=f"The company's data in {HOME_REGION}", title_justify="left", box=box.SIMPLE)
-    for heading in ("resource", "tag holdfast:plan", "encrypted", "what Holdfast does"):
+    table = _table(f"The company's data in {HOME_REGION}")
+    for heading in ("resource", "tagged", "encrypted", "each night Holdfast"):
         table.add_column(heading)
     for thing in COMPANY:
-        does = "backs it up every night" if thing.is_protected else "leaves it alone"
+        does = "backs it up" if thing.is_protected else "leaves it alone"
         if thing.is_copied:
             does += f", copies to {COPY_REGION}"
         name = f"{thing.kind} [bold]{thing.name}[/]"
         if thing.members:
             name += f" [dim](with {', '.join(thing.members)})[/]"
-        tag = thing.tags.get("holdfast:plan", "[dim](not tagged)[/]")
+        tag = thing.tags.get("holdfast:plan", "[dim]not at all[/]")
         table.add_row(name, tag, "yes" if thing.encrypted else "no", does)
     return table
 
@@ -43,10 +43,11 @@ def calendar(found: Sequence[Standing], nights: Sequence[datetime]) -> Group:
 
 def _region(region: str, found: Sequence[Standing], nights: Sequence[datetime]) -> Table:
     what = "backups" if region == HOME_REGION else "copies"
-    table = Table(title=f"{region}: {what} that stand", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    # Three characters a night: fourteen fit into a terminal of 80.
+    table = _table(f"{region}: {what} that stand", padding=(0, 0))
     table.add_column("resource", no_wrap=True)
     for night in nights:
-        table.add_column(f"{night:%a}\n{night:%d}", justify="center", no_wrap=True, min_width=2)
+        table.add_column(f"{night:%a}"[:2] + f"\n{night:%d}", justify="center", no_wrap=True)
     table.add_column("in all", no_wrap=True)
     for thing in COMPANY:
         if not (thing.is_protected if region == HOME_REGION else thing.is_copied):
@@ -56,32 +57,48 @@ def _region(region: str, found: Sequence[Standing], nights: Sequence[datetime]) 
         ]
         marks = [STANDS if night in slots else PRUNED for night in nights]
         by_hand = slots.count(None)
-        total = f"{len(slots) - by_hand} [dim]and {by_hand} made by hand[/]" if by_hand else str(len(slots))
+        total = f"{len(slots) - by_hand} [dim]and {by_hand} by hand[/]" if by_hand else str(len(slots))
         table.add_row(f"{thing.kind} [bold]{thing.name}[/]", *marks, total)
+    return table
+
+
+def kept(outcomes: Iterable[Mapping[str, str]]) -> Table:
+    """Why each night's backups are kept, from a dry run of the prune stage. All resources have the same
+    nights, and so the same reasons."""
+    reasons: dict[datetime, dict[str, set[str]]] = {}
+    for one in outcomes:
+        if one["action"] == "keep":
+            why = one["reason"].removeprefix("dry run: would keep: ")
+            reasons.setdefault(_slot_of(one["backup"]), {}).setdefault(one["region"], set()).add(why)
+    table = _table("Why each is kept, as a dry run of prune_backups tells")
+    for heading in ("of the night of", HOME_REGION, COPY_REGION):
+        table.add_column(heading)
+    for slot, by_region in sorted(reasons.items()):
+        told = ("; ".join(sorted(by_region.get(region, ()))) for region in (HOME_REGION, COPY_REGION))
+        table.add_row(f"{slot:%a %d %b}", *told)
     return table
 
 
 def pruned(records: Mapping[datetime, Mapping[str, Any]]) -> Table:
     """What the prune stage deleted on each night, and the reason that it gave."""
-    table = Table(title="What was pruned, and why", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    table = _table("What was pruned, and why")
     for heading in ("in the night of", "backups", "of", "the reason in the record"):
         table.add_column(heading)
     for night, record in records.items():
         deleted = [one for one in record["outcomes"] if (one["action"], one["state"]) == ("delete", "done")]
-        groups = Counter((one["region"], _slot_of(one["backup"]), one["reason"]) for one in deleted)
-        for (region, slot, reason), count in sorted(groups.items()):
-            table.add_row(f"{night:%a %d %b}", f"{count} in {region}", slot, reason)
+        groups = Counter((_slot_of(one["backup"]), one["region"], one["reason"]) for one in deleted)
+        for (slot, region, reason), count in sorted(groups.items()):
+            table.add_row(f"{night:%a %d %b}", f"{count} in {region}", f"{slot:%d %b}", reason)
     return table
 
 
-def _slot_of(backup: str) -> str:
-    """The night that a backup's name ends in; DynamoDB's ends in an ARN of its own."""
-    for part in reversed(backup.replace(".", "-").split("-")):
-        try:
-            return f"{datetime.strptime(part.upper(), '%Y%m%dT%H%M%SZ'):%d %b}"  # noqa: DTZ007
-        except ValueError:
-            continue
-    return backup
+def _table(title: str, **style: Any) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, **style)
+
+
+def _slot_of(backup: str) -> datetime:
+    """The night that a backup's name ends in."""
+    return datetime.strptime(backup.replace(".", "-").rsplit("-", 1)[1].upper(), "%Y%m%dT%H%M%S%z")
 
 
 def mail(message: Mapping[str, str]) -> Panel:

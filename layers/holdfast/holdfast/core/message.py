@@ -54,12 +54,13 @@ def _advice(status: Status) -> str:
 
 
 def _summary(outcomes: Iterable[Outcome]) -> str:
-    counted = Counter((one.action, one.state, one.region) for one in outcomes if one.state is State.DONE)
+    done = Counter((one.action, one.region) for one in outcomes if one.state is State.DONE)
     words = {Action.CREATE: "backed up", Action.COPY: "copied", Action.DELETE: "pruned"}
     lines = [
-        f"  {count:>5} {words[action]} in {region}"
-        for (action, _, region), count in sorted(counted.items())
-        if action in words
+        f"  {count:>5} {word} in {region}"
+        for action, word in words.items()
+        for (counted, region), count in sorted(done.items())
+        if counted is action
     ]
     return "\n".join(["Done:", *lines]) if lines else "Done: nothing."
 
@@ -67,10 +68,7 @@ def _summary(outcomes: Iterable[Outcome]) -> str:
 def _skipped(outcomes: Iterable[Outcome]) -> list[str]:
     """Skipped things by reason, so that what the plan leaves out is said every day, in one line each."""
     reasons = Counter(one.reason for one in outcomes if one.state is State.SKIPPED)
-    lines = [
-        f"  {count:>5} with the reason: {_cut(reason)}"
-        for reason, count in sorted(reasons.items())[:_MOST_LINES]
-    ]
+    lines = [f"  {count:>5}: {_cut(reason)}" for reason, count in sorted(reasons.items())[:_MOST_LINES]]
     more = [f"  … and {len(reasons) - _MOST_LINES} more reasons"] if len(reasons) > _MOST_LINES else []
     return ["\n".join(["Left out:", *lines, *more])] if lines else []
 
