@@ -241,10 +241,17 @@ class FakeCloud:
             ],
         )
 
-    def list_backups(self, kind: str, region: str, source: str) -> list[Backup]:
+    def list_backups(
+        self, kind: str, region: str, source: str, since: datetime | None = None
+    ) -> list[Backup]:
+        """A backup of ours counts as made at its slot."""
+
         def effect() -> list[Backup]:
             found = [
-                one for one in self._standing.values() if self._matches(one.backup, kind, region, source)
+                one
+                for one in self._standing.values()
+                if self._matches(one.backup, kind, region, source)
+                and (since is None or one.backup.mark is None or one.backup.mark.slot >= since)
             ]
             for one in found:
                 self._progress(one)
@@ -465,8 +472,8 @@ class FakeProvider:
     def resources(self, query: ResourceQuery) -> Sequence[Resource]:
         return self._cloud.list_resources(self.kind, query)
 
-    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
-        return self._cloud.list_backups(self.kind, region, source)
+    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
+        return self._cloud.list_backups(self.kind, region, source, since)
 
     def create(self, resource: Resource, mark: Mark) -> Backup:
         if not self._laws.tagged:

@@ -112,7 +112,7 @@ class MotoWorld(World):
     def __init__(self) -> None:
         self.pages = ShortPages()
         self._keys: dict[str, str] = {}
-        self.tagging = Tagging(self.client("resourcegroupstaggingapi"))
+        self.tagging = Tagging(lambda: self.client("resourcegroupstaggingapi"))
 
     def client(self, service: str, region: str = HOME, *, attempts: int = 2) -> Any:
         """A client as bootstrap makes it, and with short pages."""
@@ -133,7 +133,7 @@ class DynamoDBWorld(MotoWorld):
         super().__init__()
         self.dynamodb = self.client("dynamodb")
         self.once = self.client("dynamodb", attempts=1)
-        self.provider = DynamoDBBackups(client=self.dynamodb, once=self.once, tagging=self.tagging)
+        self.provider = DynamoDBBackups(client=self.dynamodb, once=lambda: self.once, tagging=self.tagging)
 
     def add_resource(
         self, name: str, tags: Mapping[str, str] | None = None, *, encrypted: bool = False

@@ -14,6 +14,7 @@ from holdfast.adapters.dynamodb import DynamoDBBackups
 from holdfast.core.errors import NoAnswer, NotReady, Throttled
 from holdfast.core.model import BackupState, Mark, Resource
 from holdfast.ports import ResourceQuery
+from holdfast.usecases.sweep import WORKERS
 from tests.contract.clock import Clock, CountingPace
 from tests.contract.kinds import DynamoDBWorld
 from tests.fakes import AWAY, HOME
@@ -59,7 +60,7 @@ def test_a_create_whose_answer_is_lost_is_sent_exactly_once(
     chosen.meta.events.register_last("before-send", break_connection)
     provider = dynamodb.provider
     assert isinstance(provider, DynamoDBBackups)
-    provider._once = chosen
+    provider._made_once = chosen
     with pytest.raises(NoAnswer) as raised:
         provider.create(Resource(kind="dynamodb", arn=arn), MARK)
     assert raised.value.retryable
@@ -67,8 +68,22 @@ def test_a_create_whose_answer_is_lost_is_sent_exactly_once(
 
 
 def test_a_client_that_retries_is_not_taken_for_creating(dynamodb: DynamoDBWorld) -> None:
-    with pytest.raises(ValueError, match="second backups"):
-        DynamoDBBackups(client=dynamodb.dynamodb, once=dynamodb.dynamodb, tagging=dynamodb.tagging)
+    retrying = DynamoDBBackups(
+        client=dynamodb.dynamodb, once=lambda: dynamodb.dynamodb, tagging=dynamodb.tagging
+    )
+    with pytest.raises(ValueError, match="make second backups"):
+        retrying.create(Resource(kind="dynamodb", arn=dynamodb.add_resource("orders")), MARK)
+
+
+def test_backups_from_before_an_instant_are_not_asked_for(dynamodb: DynamoDBWorld) -> None:
+    asked: list[dict[str, object]] = []
+    dynamodb.dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.ListBackups", lambda params, **_: asked.append(dict(params))
+    )
+    since = datetime(2026, 11, 22, 1, tzinfo=UTC)
+    dynamodb.provider.backups(HOME, since=since)
+    dynamodb.provider.backups(HOME)
+    assert [one.get("TimeRangeLowerBound") for one in asked] == [since, None]
 
 
 @pytest.fixture
@@ -193,4 +208,6 @@ def test_each_call_waits_for_its_own_pace(dynamodb: DynamoDBWorld) -> None:
 
 def test_calls_are_paced_below_what_dynamodb_allows() -> None:
     assert module.SHARE < 1
+    # As many as are under way may arrive together with all that are let go in a second.
+    assert WORKERS + module.CREATE_BACKUP_LIMIT * module.CREATE_SHARE + 1 < module.CREATE_BACKUP_LIMIT
     assert (module.CREATE_BACKUP_LIMIT, module.DELETE_BACKUP_LIMIT, module.LIST_BACKUPS_LIMIT) == (50, 10, 5)

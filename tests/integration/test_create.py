@@ -1,6 +1,7 @@
 """The create stage on a cloud in memory: what it makes, and how it takes trouble."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 
@@ -259,9 +260,11 @@ class TestTurns:
 
     def test_a_sweep_that_loses_its_turn_creates_nothing_more(self, world: World) -> None:
         class Losing(FakeCopier):
-            def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+            def backups(
+                self, region: str, source: str = "", since: datetime | None = None
+            ) -> Sequence[Backup]:
                 world.turns.lose("nightly")
-                return super().backups(region, source)
+                return super().backups(region, source, since)
 
         world.providers["aurora"] = Losing(world.cloud, "aurora")
         report = world.create()

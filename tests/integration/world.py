@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from threading import Lock
 
 from holdfast.core.errors import StageCrashed
@@ -95,7 +96,9 @@ class World:
 
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         """What a stage's function does with an event."""
-        request = parse_request(payload, NIGHT, also=("problems",) if stage is Stage.REPORT else ())
+        request = parse_request(
+            payload, max(NIGHT, datetime.now(UTC)), also=("problems",) if stage is Stage.REPORT else ()
+        )
         if request.plan != self.plan.name and stage is not Stage.REPORT:
             raise StageCrashed("there is no such plan")
         if stage is Stage.REPORT:
@@ -131,11 +134,11 @@ class Meddled(FakeCopier):
         super().__init__(cloud, kind)
         self._meddle: Callable[[], object] | None = meddle
 
-    def backups(self, region: str, source: str = "") -> list[Backup]:
+    def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
         if source and self._meddle:
             meddle, self._meddle = self._meddle, None
             meddle()
-        return list(super().backups(region, source))
+        return list(super().backups(region, source, since))
 
 
 class Surprising(FakeCopier):
@@ -168,5 +171,5 @@ class Behind(FakeCopier):
         super().__init__(cloud, kind)
         self._behind = region
 
-    def backups(self, region: str, source: str = "") -> list[Backup]:
-        return list(super().backups(region, source)) if source or region != self._behind else []
+    def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
+        return list(super().backups(region, source, since)) if source or region != self._behind else []

@@ -14,7 +14,7 @@ from holdfast.events import parse_request
 from tests.builders import NIGHT
 from tests.unit.test_plans import json_values
 
-NOW = datetime(2026, 11, 22, 9, 41, 33, 123_456, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 9, 41, 33, 123_456, tzinfo=UTC)
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 WRAPPED = {"detail-type": "Backup requested", "time": "2026-11-22T14:30:05Z", "detail": {"plan": "nightly"}}
 
@@ -34,7 +34,7 @@ class TestRequests:
         assert parse_request(event, NOW, also=("approve",)).approve == "0" * 16
 
     def test_without_a_slot_it_is_now_cut_to_the_minute(self) -> None:
-        assert parse_request({"plan": "nightly"}, NOW).slot == datetime(2026, 11, 22, 9, 41, tzinfo=UTC)
+        assert parse_request({"plan": "nightly"}, NOW).slot == datetime(2026, 11, 23, 9, 41, tzinfo=UTC)
 
     def test_now_is_taken_in_utc(self) -> None:
         berlin = NOW.astimezone(timezone(timedelta(hours=1)))
@@ -59,6 +59,10 @@ class TestRequests:
             ({"plan": "nightly", "slot": "2026-11-22"}, "slot: '2026-11-22' is no time"),
             ({"plan": "nightly", "slot": "<aws.scheduler.scheduled-time>"}, "is no time"),
             ({"plan": "nightly", "slot": 1_800_000_000}, "slot: 1800000000 is no time"),
+            (
+                {"plan": "nightly", "slot": "2026-11-23T09:47:00Z"},
+                "slot: '2026-11-23T09:47:00Z' is in the future",
+            ),
             ({"plan": "nightly", "dry_run": "yes"}, "dry_run: 'yes' is not allowed; give true or false"),
             ({"plan": "nightly", "dry_run": 1}, "dry_run: 1 is not allowed"),
             ({"plan": "nightly", "most": -1}, "most: -1 is not allowed; give a whole number, 0 or more"),

@@ -93,7 +93,7 @@ class App:
     def _dynamodb(self) -> DynamoDBBackups:
         return DynamoDBBackups(
             client=self._session.client("dynamodb", config=client_config()),
-            once=self._session.client("dynamodb", config=client_config(attempts=1)),
+            once=lambda: self._session.client("dynamodb", config=client_config(attempts=1)),
             tagging=self._tagging,
         )
 
@@ -120,7 +120,7 @@ class App:
 
     @cached_property
     def _tagging(self) -> Tagging:
-        return Tagging(self._session.client("resourcegroupstaggingapi", config=client_config()))
+        return Tagging(lambda: self._session.client("resourcegroupstaggingapi", config=client_config()))
 
 
 @cache

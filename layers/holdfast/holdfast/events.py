@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from holdfast.core.errors import RequestError
@@ -11,6 +11,9 @@ from holdfast.core.naming import PLAN_NAME, parse_slot
 from holdfast.plans import PLAN_NAME_RULE
 
 _KEYS = ("plan", "slot", "dry_run", "most")
+_FAST_CLOCK = timedelta(minutes=5)
+"""How far the clock of whoever sends an event may be ahead of ours."""
+
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
@@ -33,6 +36,8 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
     slot = parse_slot(given) if isinstance(given, str) else None
     if given is not None and slot is None:
         mistakes.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
+    if slot is not None and slot > now + _FAST_CLOCK:
+        mistakes.append(f"slot: {given!r} is in the future; give one that has been, or none")
     dry_run = body.get("dry_run", False)
     if not isinstance(dry_run, bool):
         mistakes.append(f"dry_run: {dry_run!r} is not allowed; give true or false")

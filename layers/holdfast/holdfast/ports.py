@@ -36,11 +36,12 @@ class Provider(Protocol):
     def resources(self, query: ResourceQuery) -> Sequence[Resource]:
         """The resources of this kind in the home Region."""
 
-    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
         """The backups that people and tools made by hand or by API (no automated ones, none of AWS
         Backup's) which stand in `region`: of all resources, or of the one whose ARN is `source`.
 
-        Ours and others' alike; only ours have a mark.
+        Ours and others' alike; only ours have a mark. Those made before `since` are of no interest, and
+        left out where that saves calls.
         """
 
     def create(self, resource: Resource, mark: Mark) -> Backup:

@@ -5,7 +5,9 @@ mark (see `core.naming`). CreateBackup takes no token that would make it safe to
 bear one name. So a call whose answer was lost is never repeated here; the next sweep lists, and sees.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import Pace, is_sent_once, paced, translated
@@ -17,17 +19,23 @@ from holdfast.ports import ResourceQuery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import BackupDetailsTypeDef, BackupSummaryTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        BackupDetailsTypeDef,
+        BackupSummaryTypeDef,
+        ListBackupsInputPaginateTypeDef,
+    )
 
 KIND = "dynamodb"
 PAGE_SIZE = 100
 
 # Calls a second that DynamoDB allows per account and Region, from its API reference. Others in the account
-# use them too, and calls bunch up on their way, so that a tenth is left over.
+# use them too, so that a tenth is left over; and calls bunch up on their way. Of CreateBackup alone several
+# are under way at once: with 8 of them and 41 more let go in any second, even a bunch stays below 50.
 CREATE_BACKUP_LIMIT = 50
 DELETE_BACKUP_LIMIT = 10
 LIST_BACKUPS_LIMIT = 5
 SHARE = 0.9
+CREATE_SHARE = 0.8
 
 CREATE_ATTEMPTS = 5
 FIRST_HOLD_SECONDS = 0.5
@@ -38,16 +46,19 @@ _DELETED = "DELETED"
 
 
 class DynamoDBBackups:
-    """The provider of kind `dynamodb`. `once` is a client that never retries by itself."""
+    """The provider of kind `dynamodb`. `once` makes a client that never retries by itself, when a backup
+    is to be made."""
 
-    def __init__(self, *, client: "DynamoDBClient", once: "DynamoDBClient", tagging: Tagging) -> None:
-        if not is_sent_once(once.meta.config):
-            raise ValueError("the client for CreateBackup retries by itself and would make second backups")
+    def __init__(
+        self, *, client: "DynamoDBClient", once: "Callable[[], DynamoDBClient]", tagging: Tagging
+    ) -> None:
         self._client = client
-        self._once = once
+        self._make_once = once
+        self._made_once: DynamoDBClient | None = None
+        self._making = Lock()
         self._tagging = tagging
         self._home = client.meta.region_name
-        self._create_pace = Pace(CREATE_BACKUP_LIMIT * SHARE)
+        self._create_pace = Pace(CREATE_BACKUP_LIMIT * CREATE_SHARE)
         self._delete_pace = Pace(DELETE_BACKUP_LIMIT * SHARE)
         self._list_pace = Pace(LIST_BACKUPS_LIMIT * SHARE)
 
@@ -62,13 +73,18 @@ class DynamoDBBackups:
         arns = self._every_table() if query.everything else list(tags)
         return [Resource(kind=KIND, arn=arn, tags=tags.get(arn, {})) for arn in arns]
 
-    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
         if region != self._home:
             return ()
-        table = {"TableName": name_of(source)} if source else {}
-        pages = self._client.get_paginator("list_backups").paginate(
-            BackupType="USER", PaginationConfig={"PageSize": PAGE_SIZE}, **table
-        )
+        wanted: ListBackupsInputPaginateTypeDef = {
+            "BackupType": "USER",
+            "PaginationConfig": {"PageSize": PAGE_SIZE},
+        }
+        if source:
+            wanted["TableName"] = name_of(source)
+        if since:
+            wanted["TimeRangeLowerBound"] = since
+        pages = self._client.get_paginator("list_backups").paginate(**wanted)
         with translated(KIND, source or region, "ListBackups"):
             return [
                 self._listed(summary)
@@ -91,12 +107,23 @@ class DynamoDBBackups:
         with translated(KIND, backup.arn, "DeleteBackup"):
             self._client.delete_backup(BackupArn=backup.arn)
 
+    def _once(self) -> "DynamoDBClient":
+        """The client for CreateBackup. Several threads may be the first to ask, and boto3's sessions make
+        only one client at a time."""
+        with self._making:
+            if self._made_once is None:
+                made = self._make_once()
+                if not is_sent_once(made.meta.config):
+                    raise ValueError("the client for CreateBackup would repeat calls and make second backups")
+                self._made_once = made
+            return self._made_once
+
     def _create(self, resource: Resource, mark: Mark) -> Backup:
         self._create_pace.wait()
         with translated(KIND, resource.arn, "CreateBackup"):
-            details = self._once.create_backup(TableName=resource.name, BackupName=naming.backup_name(mark))[
-                "BackupDetails"
-            ]
+            details = self._once().create_backup(
+                TableName=resource.name, BackupName=naming.backup_name(mark)
+            )["BackupDetails"]
         return self._backup(details, resource.arn, mark)
 
     def _backup(

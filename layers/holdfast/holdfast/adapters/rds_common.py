@@ -7,6 +7,7 @@ A snapshot bears its mark in tags, and its identifier is derived from the mark. 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
@@ -132,7 +133,8 @@ class RdsApiBackups(ABC):
                 if tagged is None or database.arn in tagged
             ]
 
-    def backups(self, region: str, source: str = "") -> Sequence[Backup]:
+    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:  # noqa: ARG002
+        """All of them, whatever `since`: RDS cannot list by time."""
         client, pace = self._regions.of(region)
         # Only where the source stands does RDS know its snapshots by it. A copy's source is in our mark.
         database = name_of(source) if source and region_of(source) == region else ""

@@ -1,7 +1,8 @@
 """Resources by tag, through the Resource Groups Tagging API: 100 a call, where the services' own calls
 would need one for each resource."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import translated
@@ -15,8 +16,13 @@ PAGE_SIZE = 100
 class Tagging:
     """The tags of one Region's resources, as AWS has indexed them: a change shows after some seconds."""
 
-    def __init__(self, client: "ResourceGroupsTaggingAPIClient") -> None:
-        self._client = client
+    def __init__(self, client: "Callable[[], ResourceGroupsTaggingAPIClient]") -> None:
+        """`client` makes the client when tags are first asked for: only stages that select ask."""
+        self._make_client = client
+
+    @cached_property
+    def _client(self) -> "ResourceGroupsTaggingAPIClient":
+        return self._make_client()
 
     def tags_by_arn(
         self, kind: str, resource_type: str, tags: Mapping[str, str]

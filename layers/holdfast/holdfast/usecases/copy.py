@@ -8,7 +8,7 @@ from holdfast.core.model import Backup, CopyRule, Home, Plan, Request
 from holdfast.core.planning import ToCopy, ours, plan_copies, state_of_copy
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Copier, Deadline, Provider, RecordStore
-from holdfast.usecases.sweep import sweep, unlisted
+from holdfast.usecases.sweep import SKEW, sweep, unlisted
 
 
 def copy_backups(
@@ -25,13 +25,14 @@ def copy_backups(
     begun = _begun(records, plan, request)
     outcomes: list[Outcome] = []
     for kind in sorted(plan.select.types) if plan.copies else ():
-        provider = providers[kind]
+        provider, copier = providers[kind], copiers.get(kind)
+        # What cannot be copied is only told about, and only about this slot's.
+        since = request.slot - SKEW if copier is None else None
         try:
-            here = provider.backups(home.region)
+            here = provider.backups(home.region, since=since)
         except ProviderError as error:
             outcomes += [unlisted(Action.COPY, kind, rule.region, error) for rule in plan.copies]
             continue
-        copier = copiers.get(kind)
         for rule in plan.copies:
             if copier is None:
                 outcomes += _cannot_leave(here, plan, rule, request, home)

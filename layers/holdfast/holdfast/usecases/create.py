@@ -9,7 +9,7 @@ from holdfast.core.model import Home, Plan, Request
 from holdfast.core.planning import ToCreate, plan_creates, select, state_of_created
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Deadline, Provider, ResourceQuery, Turns
-from holdfast.usecases.sweep import sweep, unlisted
+from holdfast.usecases.sweep import SKEW, sweep, unlisted
 
 _NOT_OURS = (
     "another create_backups is at work for this plan, or was killed a moment ago; the next sweep goes on"
@@ -66,7 +66,7 @@ def _create_kind(
     query = ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include))
     try:
         chosen, left = select(provider.resources(query), plan.select)
-        backups = provider.backups(home.region) if chosen else ()
+        backups = provider.backups(home.region, since=request.slot - SKEW) if chosen else ()
     except ProviderError as error:
         return [], [unlisted(Action.CREATE, provider.kind, home.region, error)]
     steps, known = plan_creates(chosen, backups, request, home)

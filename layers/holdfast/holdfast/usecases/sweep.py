@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from holdfast.core.errors import (
     AccessDenied,
@@ -22,6 +23,10 @@ STOP_BEFORE_SECONDS = 60.0
 WORKERS = 8
 """Acts at the same time. With 160 ms a call this reaches DynamoDB's 50 backups a second; the pace of the
 adapters, not this number, keeps below what AWS allows."""
+
+SKEW = timedelta(hours=1)
+"""No backup is made before its slot, but AWS dates it by a clock of its own: those of a slot are looked for
+from so much earlier on."""
 
 OUT_OF_TIME = "not begun: the function's time was nearly over; the next sweep goes on"
 
