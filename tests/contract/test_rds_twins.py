@@ -298,7 +298,8 @@ def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tag
     assert copier is not None
     mark = mark_of(twin, copy_of=made.arn)
     copier.copy(made, AWAY, mark, "")
-    copier.copy(made, AWAY, replace(mark, slot=SLOT + timedelta(1)), twin.key_in(AWAY))
+    next_night = replace(mark, slot=SLOT + timedelta(1))
+    copier.copy(replace(made, encrypted=True), AWAY, next_night, twin.key_in(AWAY))
     plain, encrypted = asked
     assert plain[f"Source{words['snapshot']}Identifier"] == made.arn
     assert plain["SourceRegion"] == HOME
@@ -306,6 +307,30 @@ def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tag
     assert {tag["Key"]: tag["Value"] for tag in plain["Tags"]} == TAGS | naming.mark_tags(mark)
     assert "KmsKeyId" not in plain
     assert encrypted["KmsKeyId"] == twin.key_in(AWAY)
+
+
+def test_an_unencrypted_cluster_is_not_copied_with_a_key_which_aws_refuses(aurora: AuroraWorld) -> None:
+    aurora.add_resource("orders", TAGS)
+    (resource,) = aurora.provider.resources(EVERYTHING)
+    made = aurora.provider.create(resource, mark_of(aurora))
+    copier = aurora.copier
+    assert copier is not None
+    calls: list[object] = []
+    aurora.rds_away.meta.events.register("before-call.rds.*", lambda **call: calls.append(call))
+    with pytest.raises(ProviderError, match="encrypt the cluster, or take kms_key out of the plan's copy"):
+        copier.copy(made, AWAY, mark_of(aurora, copy_of=made.arn), aurora.key_in(AWAY))
+    assert calls == []
+
+
+def test_an_unencrypted_instance_is_encrypted_by_its_copy(rds: RdsWorld) -> None:
+    rds.add_resource("orders", TAGS)
+    (resource,) = rds.provider.resources(EVERYTHING)
+    made = rds.provider.create(resource, mark_of(rds))
+    copier = rds.copier
+    assert copier is not None
+    copier.copy(made, AWAY, mark_of(rds, copy_of=made.arn), rds.key_in(AWAY))
+    (copy,) = rds.provider.backups(AWAY)
+    assert copy.encrypted
 
 
 def test_every_call_waits_for_its_region_s_pace(twin: RdsWorld) -> None:

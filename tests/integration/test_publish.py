@@ -1,6 +1,7 @@
 """The report stage on a cloud in memory: one message, always, and never the same one twice."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -48,6 +49,15 @@ def test_the_runs_own_record_is_kept(world: World) -> None:
 
 def test_the_same_report_is_not_sent_twice(world: World) -> None:
     world.publish()
+    assert not world.publish().sent
+    assert len(world.notifier.messages) == 1
+
+
+def test_a_run_that_aws_starts_twice_tells_once_however_long_it_took(world: World) -> None:
+    world.publish()
+    record = world.records.load("nightly", NIGHT, Stage.CREATE)
+    assert record is not None
+    world.records.save(replace(record, seconds=record.seconds + 7))
     assert not world.publish().sent
     assert len(world.notifier.messages) == 1
 

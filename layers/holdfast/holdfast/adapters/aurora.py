@@ -16,6 +16,7 @@ from holdfast.adapters.rds_common import (
     tag_list,
     tags_of,
 )
+from holdfast.core.errors import ProviderError
 from holdfast.core.model import Backup
 from holdfast.core.naming import CLUSTER_SNAPSHOT_LIMIT
 
@@ -84,6 +85,15 @@ class AuroraBackups(RdsApiBackups):
             "CopyTags": False,
             "Tags": tag_list(tags),
         }
+        if kms_key and not backup.encrypted:
+            raise ProviderError(
+                self.KIND,
+                backup.arn,
+                self.NAMES.copy,
+                "UnencryptedSource",
+                "AWS refuses a key for an unencrypted cluster snapshot: encrypt the cluster, or take kms_key "
+                "out of the plan's copy",
+            )
         if kms_key:
             request["KmsKeyId"] = kms_key
         answer = client.copy_db_cluster_snapshot(**request)
