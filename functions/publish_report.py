@@ -20,5 +20,5 @@ metrics = Metrics()
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     app = bootstrap()
     request = parse_request(event, datetime.now(UTC), also=("problems",))
-    published = publish_report(app.records, app.notifier, request)
+    published = publish_report(app.records, app.notifier, request, app.home)
     return finish_run(published, request, logger, metrics)

@@ -151,7 +151,9 @@ def test_states_are_told_and_deleted_backups_are_left_out(dynamodb: DynamoDBWorl
             {
                 "BackupSummaries": [
                     summary("CREATING"),
-                    summary("AVAILABLE", BackupName="by-hand"),
+                    summary(
+                        "AVAILABLE", BackupName="by-hand", TableId="12345678-1234-1234-1234-123456789012"
+                    ),
                     summary("DELETED"),
                 ]
             },
@@ -163,6 +165,7 @@ def test_states_are_told_and_deleted_backups_are_left_out(dynamodb: DynamoDBWorl
         (BackupState.AVAILABLE, "AVAILABLE"),
     ]
     assert [one.mark for one in found] == [MARK, None]
+    assert [one.resource_id for one in found] == ["", "12345678-1234-1234-1234-123456789012"]
 
 
 def test_another_region_has_none_and_is_not_asked(dynamodb: DynamoDBWorld) -> None:

@@ -309,6 +309,20 @@ def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tag
     assert encrypted["KmsKeyId"] == twin.key_in(AWAY)
 
 
+def test_a_backup_and_its_copy_know_which_resource_of_that_name_they_are_of(twin: RdsWorld) -> None:
+    twin.add_resource("orders", TAGS)
+    (resource,) = twin.provider.resources(EVERYTHING)
+    assert resource.resource_id
+    mark = replace(mark_of(twin), resource_id=resource.resource_id)
+    made = twin.provider.create(resource, mark)
+    copier = twin.copier
+    assert copier is not None
+    copier.copy(made, AWAY, replace(mark, copy_of=made.arn), "")
+    for region in (HOME, AWAY):
+        (listed,) = (one for one in twin.provider.backups(region) if one.mark)
+        assert listed.resource_id == resource.resource_id
+
+
 def test_an_unencrypted_cluster_is_not_copied_with_a_key_which_aws_refuses(aurora: AuroraWorld) -> None:
     aurora.add_resource("orders", TAGS)
     (resource,) = aurora.provider.resources(EVERYTHING)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.core.errors import AccessDenied, NoAnswer, ProviderError, QuotaReached, Throttled
+from holdfast.core.errors import AccessDenied, NoAnswer, NotFound, ProviderError, QuotaReached, Throttled
 from holdfast.core.model import Backup, BackupState, KeepPolicy
 from holdfast.core.naming import snapshot_name
 from holdfast.core.report import State, Status
@@ -143,10 +143,8 @@ class TestTrouble:
         taken = world.cloud.add_backup(original.source, name, region=AWAY_REGION)
         outcome = by_resource(world.copy())["rds-shop"]
         assert outcome.state is State.FAILED
-        assert outcome.reason == (
-            "the name that its copy should have is taken in us-west-2 by a snapshot that Holdfast did not "
-            "make: rename or delete that one"
-        )
+        assert outcome.reason.startswith("a snapshot of that name stands already")
+        assert "look before you touch it, since it may be a good backup" in outcome.reason
         assert taken in world.cloud.standing("rds", AWAY_REGION)
 
     def test_a_name_that_another_sweep_of_ours_took_meanwhile_is_its_copy(self, world: World) -> None:
@@ -228,3 +226,19 @@ def test_a_dry_run_lists_every_copy_with_its_reason_and_writes_nothing(world: Wo
     assert (len(world.cloud.writes), world.records.documents) == (writes, documents)
     assert world.names(AWAY_REGION) == []
     assert report.slot == NIGHT
+
+
+class TestVanished:
+    def test_a_backup_that_is_gone_when_it_is_to_be_copied_fails(self, world: World) -> None:
+        original = made(world, "rds")
+        world.cloud.fail("copy", original.arn, NotFound)
+        outcome = by_resource(world.copy())["rds-shop"]
+        assert outcome.state is State.FAILED
+        assert "gone before it could be copied" in outcome.reason
+
+    def test_a_backup_that_somebody_deleted_after_it_was_made_is_told(self, world: World) -> None:
+        original = made(world, "rds")
+        world.cloud.delete_backup("rds", original.arn)
+        outcome = by_resource(world.copy())["rds-shop"]
+        assert (outcome.state, outcome.region) == (State.FAILED, AWAY_REGION)
+        assert outcome.reason == "the backup was made, and was gone before it could be copied"

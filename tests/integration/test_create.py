@@ -20,7 +20,7 @@ from holdfast.core.naming import snapshot_name
 from holdfast.core.report import Action, Stage, State, Status, report_from_dict
 from holdfast.usecases.create import create_backups
 from tests.builders import NIGHT, TAGS, a_mark, a_plan, a_request, nights_ago
-from tests.fakes import FakeCopier
+from tests.fakes import KINDS, FakeCopier
 from tests.integration.world import Behind, Surprising, World, by_resource, plenty, time_for
 
 
@@ -100,9 +100,9 @@ class TestTrouble:
         [
             (AccessDenied, State.FAILED, "not permitted: see the function's role and the key's policy"),
             (QuotaReached, State.FAILED, "the account's quota is reached: raise it, or prune"),
-            (Throttled, State.DEFERRED, "AWS takes no more now; the next sweep tries again"),
-            (NotReady, State.PENDING, "busy; the next sweep tries again"),
-            (NoAnswer, State.PENDING, "no clear answer; the next sweep looks what became of it"),
+            (Throttled, State.DEFERRED, "AWS took no more at that moment: a later sweep tries again"),
+            (NotReady, State.PENDING, "busy: a later sweep tries again"),
+            (NoAnswer, State.PENDING, "no clear answer: a later sweep looks what became of it"),
             (NotFound, State.SKIPPED, "gone since it was listed"),
             (ProviderError, State.FAILED, "create of "),
         ],
@@ -164,10 +164,8 @@ class TestTrouble:
         taken = world.cloud.add_backup(theirs.arn, snapshot_name(a_mark(source=spoilt.arn), 63))
         outcome = by_resource(world.create())["spoilt"]
         assert outcome.state is State.FAILED
-        assert outcome.reason == (
-            "the name that its backup should have is taken by a snapshot that Holdfast did not make: "
-            "rename or delete that one"
-        )
+        assert outcome.reason.startswith("a snapshot of that name stands already")
+        assert "look before you touch it, since it may be a good backup" in outcome.reason
         assert taken in world.cloud.standing(kind)
         self.others_are_done(world, "spoilt")
 
@@ -226,6 +224,21 @@ class TestTrouble:
         assert [one.state for one in report.outcomes] == [State.SKIPPED]
 
 
+class TestNamedResources:
+    def test_a_resource_that_the_plan_names_and_that_is_not_there_fails(self, world: World) -> None:
+        misspelt = "arn:aws:rds:us-east-1:123456789012:db:rds-shopp"
+        world.plan = a_plan(select=Selection(tags=TAGS, include=(misspelt,), types=frozenset(KINDS)))
+        outcome = by_resource(world.create())["rds-shopp"]
+        assert outcome.state is State.FAILED
+        assert outcome.reason.startswith("select.include names it, but there is no such resource")
+
+    def test_one_that_is_there_and_a_glob_that_matches_nothing_do_not(self, world: World) -> None:
+        there = "arn:aws:rds:us-east-1:123456789012:db:rds-test"
+        select = Selection(tags=TAGS, include=(there, "*:db:nothing-*"), types=frozenset(KINDS))
+        world.plan = a_plan(select=select)
+        assert world.create().counts == {"create.done": 4}
+
+
 class TestTime:
     def test_out_of_time_the_rest_is_pending_and_the_next_sweep_does_it(self, world: World) -> None:
         for number in range(30):
@@ -234,7 +247,7 @@ class TestTime:
         states = [one.state for one in report.outcomes]
         assert (states.count(State.DONE), states.count(State.PENDING)) == (10, 23)
         assert {one.reason for one in report.outcomes if one.state is State.PENDING} == {
-            "not begun: the function's time was nearly over; the next sweep goes on"
+            "not begun, since the function's time was nearly over: a later sweep goes on"
         }
         assert len(world.cloud.writes) == 10
         assert world.create().status is Status.OK

@@ -5,7 +5,7 @@ The guards' classes are numbered in their order of weight.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -443,7 +443,7 @@ class TestGuard7TonightsFailures:
         world.records = Unreadable()
         report = world.prune()
         assert report.status is Status.REFUSED
-        assert "The record of create_backups cannot be read" in report.refusals[0]
+        assert "The record of this slot cannot be read" in report.refusals[0]
         assert deletes(world) == 0
 
 
@@ -607,3 +607,18 @@ def test_however_often_it_is_stopped_half_way_the_end_is_the_same_and_the_floor_
     assert good(stopped) >= min(minimum, before)
     stopped.prune()
     assert stopped.names() == at_once.names()
+
+
+class TestLeftBehind:
+    def test_a_resource_that_is_gone_keeps_its_backups_and_is_told(self) -> None:
+        world = a_world(nights=2)
+        gone = next(one for one in world.cloud.standing() if one.kind == "rds")
+        before = world.cloud.standing("rds", source=gone.source)
+        world.cloud.remove_resource(gone.source)
+        request = a_request(NIGHT + timedelta(days=1))
+        world.create(request)
+        report = world.prune(request)
+        [told] = [one for one in report.outcomes if one.action is Action.KEEP]
+        assert (told.resource, told.state) == (gone.source, State.SKIPPED)
+        assert "it is gone, or no longer in the plan" in told.reason
+        assert world.cloud.standing("rds", source=gone.source) == before

@@ -33,7 +33,8 @@ def test_one_message_tells_people_and_machines_of_the_whole_night(world: World) 
     [message] = world.notifier.messages
     assert message.subject == "Holdfast nightly: OK, 3 of 3 backed up, 2 copied"
     assert message.text.startswith("Plan nightly, slot 2026-11-22T02:00:00Z: OK\n")
-    assert message.text.endswith("memory://runs/nightly/20261122T020000Z/report.json\n")
+    assert "memory://runs/nightly/20261122T020000Z/report.json\n" in message.text
+    assert message.text.endswith("Stack holdfast in us-east-1\n")
     data = json.loads(message.data)
     assert (data["schema"], data["stage"], data["status"]) == ("holdfast.report/1", "report", "ok")
     assert data["counts"] == {"copy.done": 2, "copy.skipped": 1, "create.done": 3}

@@ -351,7 +351,10 @@ class TestTrouble:
         world = a_world(replace(PLAN, breaker=breaker), nights=5)
         with pytest.raises(RunFailed, match="REFUSED"):
             Execution(world.invoke).run(world)
-        assert 'invoke prune_backups again with "approve": "' in world.notifier.messages[0].text
+        [message] = world.notifier.messages
+        assert 'invoke prune_backups with {"plan": "nightly", "slot": "' in message.text
+        assert "Not deleted (" in message.text
+        assert "held back by the breaker (else: no rule keeps it" in message.text
 
     def test_an_answer_that_is_no_summary_counts_as_finished(self) -> None:
         world = a_world()

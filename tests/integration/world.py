@@ -87,7 +87,7 @@ class World:
 
     def publish(self, request: Request | None = None, *problems: str) -> Published:
         request = replace(request or a_request(), problems=problems)
-        return publish_report(self.records, self.notifier, request)
+        return publish_report(self.records, self.notifier, request, HOME)
 
     def _kept(self, report: Report) -> Report:
         if not report.dry_run:

@@ -30,8 +30,12 @@ class TestRequests:
             parse_request({"plan": "nightly", key: []}, NOW)
 
     def test_pruning_takes_an_approval(self) -> None:
-        event = {"plan": "nightly", "approve": "0" * 16}
+        event = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "approve": "0" * 16}
         assert parse_request(event, NOW, also=("approve",)).approve == "0" * 16
+
+    def test_an_approval_is_of_a_slot(self) -> None:
+        with pytest.raises(RequestError, match="slot: missing; with approve, give the slot"):
+            parse_request({"plan": "nightly", "approve": "0" * 16}, NOW, also=("approve",))
 
     def test_without_a_slot_it_is_now_cut_to_the_minute(self) -> None:
         assert parse_request({"plan": "nightly"}, NOW).slot == datetime(2026, 11, 23, 9, 41, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.message import MAX_SUBJECT, subject, text
 from holdfast.core.report import Action, Outcome, Report, Stage, State
-from tests.builders import AWAY_REGION, DATABASE, HOME_REGION, NIGHT, TABLE
+from tests.builders import AWAY_REGION, DATABASE, HOME, HOME_REGION, NIGHT, TABLE
 from tests.unit.test_report import reports
 
 ADDRESS = "s3://reports/runs/nightly/20261122T020000Z/report.json"
@@ -56,7 +56,8 @@ A_NIGHT = run_of(
 A_NIGHTS_BODY = """\
 Plan nightly, slot 2026-11-22T02:00:00Z: REFUSED
 
-A guard held something back. Nothing was lost; a person has to look.
+A guard held something back: a person has to look. Nothing was deleted against it. Besides, something is \
+missing: see below.
 
 Refused:
   - 30 of 60 backups would be deleted: none was.
@@ -82,12 +83,19 @@ Done:
 Left out:
       2: the plan excludes *:test-*
 
+To try this slot again, when the cause is mended (what was done is not done twice):
+  aws lambda invoke --region us-east-1 --function-name holdfast-run-plan:live --invocation-type Event \
+--cli-binary-format raw-in-base64-out --payload '{"plan": "nightly", "slot": "2026-11-22T02:00:00Z"}' \
+/dev/stdout
+
 The whole record: s3://reports/runs/nightly/20261122T020000Z/report.json
+
+Stack holdfast in us-east-1
 """
 
 
 def test_the_body_has_what_needs_a_person_first_then_what_was_done_then_the_record() -> None:
-    assert text(A_NIGHT, ADDRESS) == A_NIGHTS_BODY
+    assert text(A_NIGHT, ADDRESS, HOME) == A_NIGHTS_BODY
 
 
 def test_the_subject_says_how_it_went_in_numbers() -> None:
@@ -99,7 +107,7 @@ def test_the_subject_says_how_it_went_in_numbers() -> None:
 def test_a_quiet_night_reads_as_one() -> None:
     quiet = run_of(outcome(Action.CREATE, State.DONE))
     assert subject(quiet) == "Holdfast nightly: OK, 1 of 1 backed up"
-    assert text(quiet, ADDRESS).splitlines()[:3] == [
+    assert text(quiet, ADDRESS, HOME).splitlines()[:3] == [
         "Plan nightly, slot 2026-11-22T02:00:00Z: OK",
         "",
         "Everything the plan protects has its backup.",
@@ -107,23 +115,23 @@ def test_a_quiet_night_reads_as_one() -> None:
 
 
 def test_a_run_that_did_nothing_says_so() -> None:
-    body = text(run_of(problems=("the plan cannot be read",)), ADDRESS)
-    assert "The run did not do its work. Please look today." in body
+    body = text(run_of(problems=("the plan cannot be read",)), ADDRESS, HOME)
+    assert "There is no new backup. Please look today." in body
     assert "Done: nothing." in body
 
 
 def test_of_many_failures_forty_are_listed_and_the_rest_counted() -> None:
     many = run_of(*[outcome(Action.CREATE, State.FAILED, reason="denied")] * 45)
-    body = text(many, ADDRESS)
-    assert body.count("denied") == 40
-    assert "  … and 5 more in the record" in body
+    body = text(many, ADDRESS, HOME)
+    assert body.count("denied") == 30
+    assert "  … and 15 more in the record" in body
 
 
 def test_of_many_reasons_for_leaving_things_out_forty_are_listed() -> None:
     many = run_of(*[outcome(Action.CREATE, State.SKIPPED, reason=f"reason {n}") for n in range(45)])
-    body = text(many, ADDRESS)
-    assert body.count(": reason ") == 40
-    assert "  … and 5 more reasons" in body
+    body = text(many, ADDRESS, HOME)
+    assert body.count(": reason ") == 30
+    assert "  … and 15 more reasons" in body
 
 
 @given(reports, st.integers(1, 5000))
@@ -136,15 +144,15 @@ def test_any_subject_is_one_line_that_sns_takes(report: Report, times: int) -> N
 
 @given(reports)
 def test_any_body_tells_every_refusal_and_problem_and_the_record(report: Report) -> None:
-    body = text(report, ADDRESS)
+    body = text(report, ADDRESS, HOME)
     assert all(f"  - {sentence}" in body for sentence in (*report.refusals, *report.problems))
-    assert body.endswith(f"The whole record: {ADDRESS}\n")
+    assert body.endswith(f"The whole record: {ADDRESS}\n\nStack holdfast in us-east-1\n")
 
 
 @given(reports)
 def test_in_any_body_failures_come_before_what_was_done(report: Report) -> None:
     outcomes = [replace(one, reason="for a reason") for one in report.outcomes]
-    body = text(run_of(*outcomes), ADDRESS)
+    body = text(run_of(*outcomes), ADDRESS, HOME)
     titles = ("\nFailed (", "\nNot finished (", "\nPut off (", "\nDone:")
     places = [body.index(title) for title in titles if title in body]
     assert places == sorted(places)

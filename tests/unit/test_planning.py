@@ -1,5 +1,6 @@
 """What each stage is to do: selected, created, copied and deleted, each with its reason."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from holdfast.core.planning import (
     PrunePlan,
     Standing,
     is_ours,
+    left_behind,
     ours,
     plan_copies,
     plan_creates,
@@ -499,46 +501,117 @@ class TestPruneWaitsForCopies:
 
 LIMIT_BY_NUMBER = Breaker(max_deletes_per_run=10, max_delete_share=1.0)
 LIMIT_BY_SHARE = Breaker(max_deletes_per_run=1000, max_delete_share=0.5)
+NO_NUMBER = Breaker(max_delete_share=1.0)
+
+
+def refusal_of(
+    prune: PrunePlan, breaker: Breaker, approve: str = "", done: Sequence[tuple[str, str, str]] = ()
+) -> str:
+    return tripped(prune, a_plan(breaker=breaker), a_request(approve=approve), done)
 
 
 class TestBreaker:
     prune = pruned(FORTNIGHT)  # 11 of 14
 
     def test_within_its_limits_it_says_nothing(self) -> None:
-        assert tripped(self.prune, Breaker(max_deletes_per_run=11, max_delete_share=11 / 14), "") == ""
+        assert refusal_of(self.prune, Breaker(max_deletes_per_run=11, max_delete_share=11 / 14)) == ""
 
     def test_nothing_to_delete_never_trips(self) -> None:
         nothing = pruned(FORTNIGHT[:3])
-        assert tripped(nothing, Breaker(max_deletes_per_run=0, max_delete_share=0), "") == ""
+        assert refusal_of(nothing, Breaker(max_deletes_per_run=0, max_delete_share=0)) == ""
 
-    def test_too_many_are_refused_with_the_way_to_approve(self) -> None:
-        assert tripped(self.prune, LIMIT_BY_NUMBER, "") == (
+    def test_too_many_are_refused_with_the_event_that_approves(self) -> None:
+        refusal = refusal_of(self.prune, LIMIT_BY_NUMBER)
+        assert refusal.startswith(
             "11 of 14 backups would be deleted, but prune.max_deletes_per_run is 10: none was. "
-            f'Read the list, and invoke prune_backups again with "approve": "{self.prune.digest}" '
-            "if it is right."
+            "Read the list; if it is right, invoke prune_backups with {"
         )
+        event = json.loads(refusal[refusal.index("{") :])
+        assert event == {
+            "plan": "nightly",
+            "slot": "2026-11-22T02:00:00Z",
+            "approve": self.prune.digest(),
+        }
 
     def test_too_large_a_share_is_refused(self) -> None:
-        assert "prune.max_delete_share is 0.5: none was" in tripped(self.prune, LIMIT_BY_SHARE, "")
+        assert "prune.max_delete_share is 0.5: none was" in refusal_of(self.prune, LIMIT_BY_SHARE)
 
     def test_both_limits_are_named(self) -> None:
         both = Breaker(max_deletes_per_run=10, max_delete_share=0.5)
-        assert "prune.max_deletes_per_run is 10 and prune.max_delete_share is 0.5" in tripped(
-            self.prune, both, ""
+        assert "prune.max_deletes_per_run is 10 and prune.max_delete_share is 0.5" in refusal_of(
+            self.prune, both
         )
 
     def test_the_digest_of_exactly_this_list_lets_it_pass(self) -> None:
-        assert tripped(self.prune, LIMIT_BY_NUMBER, self.prune.digest) == ""
+        assert refusal_of(self.prune, LIMIT_BY_NUMBER, self.prune.digest()) == ""
 
     def test_the_digest_of_another_list_does_not(self) -> None:
-        other = pruned(FORTNIGHT[:13])
-        refusal = tripped(self.prune, LIMIT_BY_NUMBER, other.digest)
-        assert refusal.startswith(f"The approval {other.digest} is of another list. ")
-        assert self.prune.digest in refusal
+        other = pruned(FORTNIGHT[:13]).digest()
+        refusal = refusal_of(self.prune, LIMIT_BY_NUMBER, other)
+        assert refusal.startswith(f"The approval {other} is of another list. ")
+        assert self.prune.digest() in refusal
+
+    def test_an_approved_list_that_was_cut_short_may_be_finished(self) -> None:
+        first = self.prune.deletes[0].backup
+        rest = pruned([one for one in FORTNIGHT if one is not first])
+        done = [(first.source, first.region, first.id)]
+        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
+        assert refusal_of(rest, limit, self.prune.digest(), done) == ""
+        assert refusal_of(rest, limit, self.prune.digest()) != ""
+
+    def test_without_a_number_a_usual_night_of_many_resources_passes(self) -> None:
+        nights = [nights_ago(night) for night in range(4)]
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(120)]
+        usual = pruned([a_backup(slot, table) for table in tables for slot in nights])
+        assert len(usual.deletes) == 120
+        assert refusal_of(usual, NO_NUMBER) == ""
+
+    def test_without_a_number_more_than_one_for_each_resource_are_refused(self) -> None:
+        nights = [nights_ago(night) for night in range(5)]
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(120)]
+        twice = pruned([a_backup(slot, table) for table in tables for slot in nights])
+        assert "240 of 600 backups would be deleted, but a usual night deletes 120 at most" in refusal_of(
+            twice, NO_NUMBER
+        )
 
     @given(st.permutations(FORTNIGHT))
     def test_the_digest_does_not_hang_on_the_order_of_the_listing(self, backups: Sequence[Backup]) -> None:
-        assert pruned(backups).digest == self.prune.digest
+        assert pruned(backups).digest() == self.prune.digest()
+
+
+class TestFormerResources:
+    """A new resource of the same name: its backups and those of the former one are decided on apart."""
+
+    former = tuple(replace(a_backup(nights_ago(night), TABLE), resource_id="old") for night in range(10, 17))
+    todays = tuple(replace(a_backup(nights_ago(night), TABLE), resource_id="new") for night in range(7))
+
+    def test_an_empty_new_table_does_not_push_out_the_backups_of_the_full_old_one(self) -> None:
+        before = {one.backup.arn for one in pruned(self.former).verdicts if one.keep}
+        both = pruned([*self.former, *self.todays])
+        assert before <= {one.backup.arn for one in both.verdicts if one.keep}
+
+    def test_that_they_stay_is_told(self) -> None:
+        standing = [
+            Standing(kind="dynamodb", by_region={HOME_REGION: [*self.former, *self.todays]}, copied=False)
+        ]
+        [told] = left_behind(standing, a_plan(), HOME, {TABLE})
+        assert told.reason == (
+            "dynamodb orders: a new resource has its name; its 7 backups stay until a person decides"
+        )
+
+    def test_a_resource_that_is_gone_is_told(self) -> None:
+        standing = [Standing(kind="dynamodb", by_region={HOME_REGION: self.todays}, copied=False)]
+        [told] = left_behind(standing, a_plan(), HOME, set())
+        assert "it is gone, or no longer in the plan; its 7 backups stay" in told.reason
+        assert left_behind(standing, a_plan(), HOME, {TABLE}) == []
+        assert left_behind(standing, a_plan(), HOME, None) == []
+
+    def test_a_backup_of_the_former_resource_is_none_of_the_new_one(self) -> None:
+        made = replace(a_backup(NIGHT), resource_id="db-OLD")
+        steps, outcomes = plan_creates(
+            [replace(a_resource(), resource_id="db-NEW")], [made], a_request(), HOME
+        )
+        assert (len(steps), outcomes) == (1, [])
 
 
 # --- properties over several locations -------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_what_is_left_out_has_its_default() -> None:
         name="nightly",
         select=Selection(tags={"a": "b"}, types=frozenset(LIMITS.kinds)),
         keep=KeepPolicy(daily=7, minimum=2),
-        breaker=Breaker(max_deletes_per_run=100, max_delete_share=0.25),
+        breaker=Breaker(max_deletes_per_run=None, max_delete_share=0.25),
     )
 
 

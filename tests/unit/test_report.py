@@ -194,7 +194,7 @@ class TestCombine:
     def test_a_run_has_the_outcomes_refusals_and_problems_of_its_stages(self) -> None:
         create = a_report(an_outcome(), seconds=1.5)
         prune = a_report(refusals=("too many",), problems=("odd",), stage=Stage.PRUNE, seconds=2.0)
-        run = combine({Stage.CREATE: create, Stage.PRUNE: prune}, "nightly", NIGHT, ["crash"])
+        run = combine({Stage.CREATE: create, Stage.PRUNE: prune}, "nightly", NIGHT, ["crash"], told=True)
         assert run == Report(
             stage=Stage.REPORT,
             plan="nightly",
@@ -206,13 +206,15 @@ class TestCombine:
         )
 
     def test_a_stage_that_left_no_record_is_a_problem(self) -> None:
-        run = combine({Stage.CREATE: a_report(an_outcome()), Stage.COPY: None}, "nightly", NIGHT, [])
+        run = combine(
+            {Stage.CREATE: a_report(an_outcome()), Stage.COPY: None}, "nightly", NIGHT, [], told=False
+        )
         assert run.problems == ("copy_backups left no record of this slot",)
         assert run.status is Status.PARTIAL
 
     def test_that_records_are_missing_is_not_told_beside_the_reason_why(self) -> None:
-        run = combine(dict.fromkeys(Stage), "nightly", NIGHT, ["there is no such plan"])
+        run = combine(dict.fromkeys(Stage), "nightly", NIGHT, ["there is no such plan"], told=True)
         assert run.problems == ("there is no such plan",)
 
     def test_a_run_without_any_record_has_failed(self) -> None:
-        assert combine(dict.fromkeys(Stage), "nightly", NIGHT, []).status is Status.FAILED
+        assert combine(dict.fromkeys(Stage), "nightly", NIGHT, [], told=False).status is Status.FAILED

@@ -21,7 +21,7 @@ from holdfast.adapters.sns import SnsNotifier
 from holdfast.adapters.ssm_plans import SsmPlans
 from holdfast.adapters.tagging import Tagging
 from holdfast.core.errors import SettingsError
-from holdfast.core.model import Home, Plan
+from holdfast.core.model import Home, Plan, account_of
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.ports import Copier, Notifier, PlanStore, Provider, RecordStore, Turns
 from holdfast.settings import Settings, read_settings
@@ -42,7 +42,8 @@ class App:
 
     def __init__(self, settings: Settings, session: boto3.Session) -> None:
         self.settings = settings
-        self.home = Home(stack=settings.stack, region=settings.region)
+        account = account_of(settings.topic_arn) if settings.topic_arn else ""
+        self.home = Home(stack=settings.stack, region=settings.region, account=account)
         self._session = session
 
     @cached_property
@@ -74,7 +75,9 @@ class App:
 
     @cached_property
     def turns(self) -> Turns:
-        return S3Turns(client=self._s3, bucket=self.settings.bucket)
+        # A renewal that hangs must not outlast the time that is kept for the record.
+        client = self._session.client("s3", config=client_config(attempts=2))
+        return S3Turns(client=client, bucket=self.settings.bucket)
 
     @cached_property
     def notifier(self) -> Notifier:

@@ -47,6 +47,8 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
     approve = body.get("approve", "")
     if not isinstance(approve, str) or (approve and not _DIGEST.fullmatch(approve)):
         mistakes.append(f"approve: {approve!r} is no digest; give the 16 characters that the refusal named")
+    elif approve and slot is None:
+        mistakes.append("slot: missing; with approve, give the slot that the refusal named")
     problems = body.get("problems", [])
     if not isinstance(problems, list) or not all(isinstance(one, str) for one in problems):
         mistakes.append(f"problems: {problems!r} is not allowed; give a list of sentences")

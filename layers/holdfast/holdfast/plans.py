@@ -119,7 +119,7 @@ class _Copy(_Document):
 
 
 class _Prune(_Document):
-    max_deletes_per_run: int = Field(default=100, ge=0, description="a whole number, 0 or more")
+    max_deletes_per_run: int | None = Field(default=None, ge=0, description="a whole number, 0 or more")
     max_delete_share: float = Field(default=0.25, ge=0, le=1, description="a number from 0 to 1")
 
 

@@ -52,6 +52,7 @@ class AuroraBackups(RdsApiBackups):
                 if cluster["Engine"] not in OTHER_SERVICES:
                     yield Database(
                         arn=cluster["DBClusterArn"],
+                        resource_id=cluster.get("DbClusterResourceId", ""),
                         status=cluster["Status"],
                         tags=tags_of(cluster.get("TagList", ())),
                     )

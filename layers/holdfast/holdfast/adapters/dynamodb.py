@@ -127,7 +127,11 @@ class DynamoDBBackups:
         return self._backup(details, resource.arn, mark)
 
     def _backup(
-        self, answer: "BackupSummaryTypeDef | BackupDetailsTypeDef", source: str, mark: Mark | None
+        self,
+        answer: "BackupSummaryTypeDef | BackupDetailsTypeDef",
+        source: str,
+        mark: Mark | None,
+        table_id: str = "",
     ) -> Backup:
         return Backup(
             kind=KIND,
@@ -135,6 +139,7 @@ class DynamoDBBackups:
             id=answer["BackupName"],
             region=self._home,
             source=source,
+            resource_id=table_id,
             state=_STATES.get(answer["BackupStatus"], BackupState.DELETING),
             state_text=answer["BackupStatus"],
             mark=mark,
@@ -144,7 +149,8 @@ class DynamoDBBackups:
 
     def _listed(self, summary: "BackupSummaryTypeDef") -> Backup:
         source = summary["TableArn"]
-        return self._backup(summary, source, naming.mark_from_backup_name(summary["BackupName"], source))
+        mark = naming.mark_from_backup_name(summary["BackupName"], source)
+        return self._backup(summary, source, mark, summary.get("TableId", ""))
 
     def _every_table(self) -> list[str]:
         with translated(KIND, self._home, "ListTables"):

@@ -46,6 +46,7 @@ class RdsBackups(RdsApiBackups):
                 if not instance.get("DBClusterIdentifier"):
                     yield Database(
                         arn=instance["DBInstanceArn"],
+                        resource_id=instance.get("DbiResourceId", ""),
                         status=instance["DBInstanceStatus"],
                         tags=tags_of(instance.get("TagList", ())),
                     )

@@ -79,6 +79,7 @@ class Database:
     """An instance or a cluster, as far as backups go."""
 
     arn: str
+    resource_id: str
     status: str
     tags: Mapping[str, str]
 
@@ -196,7 +197,12 @@ class RdsApiBackups(ABC):
     def _resource(self, database: Database) -> Resource:
         unready, transient = readiness(self.WORD, database.status)
         return Resource(
-            kind=self.KIND, arn=database.arn, tags=database.tags, unready=unready, transient=transient
+            kind=self.KIND,
+            arn=database.arn,
+            resource_id=database.resource_id,
+            tags=database.tags,
+            unready=unready,
+            transient=transient,
         )
 
     def _backup(self, snapshot: Snapshot, region: str) -> Backup:
@@ -216,6 +222,7 @@ class RdsApiBackups(ABC):
             id=snapshot.id,
             region=region,
             source=source,
+            resource_id=mark.resource_id if mark else "",
             state=_SNAPSHOT_STATES.get(snapshot.status, BackupState.CREATING),
             state_text=snapshot.status,
             mark=mark,

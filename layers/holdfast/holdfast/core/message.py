@@ -1,17 +1,18 @@
 """A run's report in words: what a person reads on a phone in the morning."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from holdfast.core.model import name_of
+from holdfast.core.model import Home, name_of
 from holdfast.core.naming import format_slot
 from holdfast.core.report import Action, Outcome, Report, State, Status
 
 MAX_SUBJECT = 99
 """SNS takes subjects of fewer than 100 characters."""
 
-_MOST_LINES = 40
-_LONGEST_REASON = 400
+_MOST_LINES = 30
+_LONGEST_REASON = 300
 _VERBS = {
     Action.CREATE: "back up",
     Action.COPY: "copy",
@@ -27,30 +28,48 @@ def subject(report: Report) -> str:
     return ", ".join([head, *parts])[:MAX_SUBJECT]
 
 
-def text(report: Report, address: str) -> str:
+def text(report: Report, address: str, home: Home) -> str:
     """The body: what needs a person first, then what was done, then where the whole record is."""
+    held_back = [one for one in report.outcomes if one.action is Action.DELETE and one.state is State.SKIPPED]
+    others = [one for one in report.outcomes if one not in held_back]
     blocks = [
         f"Plan {report.plan}, slot {format_slot(report.slot)}: {str(report.status).upper()}",
-        _advice(report.status),
+        _advice(report),
         *_sentences("Refused", report.refusals),
         *_sentences("Could not be done", report.problems),
-        *_list_of(report.outcomes, State.FAILED, "Failed"),
-        *_list_of(report.outcomes, State.PENDING, "Not finished"),
-        *_list_of(report.outcomes, State.DEFERRED, "Put off"),
+        *_list_of(others, State.FAILED, "Failed"),
+        *_list_of(others, State.PENDING, "Not finished"),
+        *_list_of(others, State.DEFERRED, "Put off"),
+        *_list_of(held_back, State.SKIPPED, "Not deleted"),
         _summary(report.outcomes),
-        *_skipped(report.outcomes),
+        *_skipped(others),
+        *([] if report.status is Status.OK else [_again(report, home)]),
         f"The whole record: {address}",
+        f"Stack {home.stack} in {home.region}" + (f", account {home.account}" if home.account else ""),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _advice(status: Status) -> str:
+def _advice(report: Report) -> str:
+    refused = "A guard held something back: a person has to look. Nothing was deleted against it."
+    if any(one.state in (State.FAILED, State.PENDING, State.DEFERRED) for one in report.outcomes):
+        refused += " Besides, something is missing: see below."
     return {
         Status.OK: "Everything the plan protects has its backup.",
-        Status.PARTIAL: "Something is missing or not finished. The next run tries again.",
-        Status.REFUSED: "A guard held something back. Nothing was lost; a person has to look.",
-        Status.FAILED: "The run did not do its work. Please look today.",
-    }[status]
+        Status.PARTIAL: "Something is missing or not finished.",
+        Status.REFUSED: refused,
+        Status.FAILED: "There is no new backup. Please look today.",
+    }[report.status]
+
+
+def _again(report: Report, home: Home) -> str:
+    """How to take the same slot up again, which no later run does by itself."""
+    payload = json.dumps({"plan": report.plan, "slot": format_slot(report.slot)})
+    return (
+        "To try this slot again, when the cause is mended (what was done is not done twice):\n"
+        f"  aws lambda invoke --region {home.region} --function-name {home.stack}-run-plan:live "
+        f"--invocation-type Event --cli-binary-format raw-in-base64-out --payload '{payload}' /dev/stdout"
+    )
 
 
 def _summary(outcomes: Iterable[Outcome]) -> str:

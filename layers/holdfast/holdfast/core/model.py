@@ -32,10 +32,13 @@ class Resource:
 
     `unready` is empty when a backup can be made now. Otherwise it says in words why not, and `transient`
     tells whether waiting will help (a table being created) or a person must act (an instance stopped).
+    `resource_id` is AWS's own id of it where a listing tells it: an ARN is a name, which a new resource can
+    have when the old one is gone.
     """
 
     kind: str
     arn: str
+    resource_id: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     unready: str = ""
     transient: bool = False
@@ -53,13 +56,15 @@ class Resource:
 class Mark:
     """What makes a backup ours: whose it is, for which plan and slot, and of what.
 
-    `copy_of` is the ARN of the backup that a copy was made from, and empty on an original.
+    `copy_of` is the ARN of the backup that a copy was made from, and empty on an original. `resource_id` is
+    that of the resource, where it was known when the backup was made.
     """
 
     stack: str
     plan: str
     slot: datetime
     source: str
+    resource_id: str = ""
     copy_of: str = ""
 
 
@@ -77,7 +82,8 @@ class Backup:
     """One restorable thing, ours (`mark`) or somebody else's (`mark is None`).
 
     `id` is its name within `region`; `source` the ARN of the resource that it was made from, which
-    AWS tells even of those that are not ours. `state_text` is AWS's own word for the state.
+    AWS tells even of those that are not ours. `resource_id` tells backups of a former resource of that name
+    from those of today's, where it is known. `state_text` is AWS's own word for the state.
     """
 
     kind: str
@@ -86,6 +92,7 @@ class Backup:
     region: str
     source: str
     state: BackupState
+    resource_id: str = ""
     mark: Mark | None = None
     state_text: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -148,8 +155,9 @@ class Selection:
 class Breaker:
     """How much one run may delete before a person has to read the list and approve it."""
 
-    max_deletes_per_run: int
     max_delete_share: float
+    max_deletes_per_run: int | None = None
+    """`None`: as many as a usual night deletes, and `core.planning.FEW_DELETES` at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +181,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where this stack stands: what is not of this stack and Region is not ours."""
+    """Where this stack stands: what is not of this stack and Region is not ours. The account is for people
+    to read, and empty where nobody reads it."""
 
     stack: str
     region: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ STACK_TAG = "holdfast:stack"
 SLOT_TAG = "holdfast:slot"
 SOURCE_TAG = "holdfast:source"
 COPY_TAG = "holdfast:copy-of"
+RESOURCE_ID_TAG = "holdfast:resource-id"
 MARK_PLAN_TAG = "holdfast:plan"
 
 INSTANCE_SNAPSHOT_LIMIT = 255
@@ -99,7 +100,8 @@ def mark_tags(mark: Mark) -> dict[str, str]:
         SLOT_TAG: format_slot(mark.slot),
         SOURCE_TAG: mark.source,
     }
-    return tags | ({COPY_TAG: mark.copy_of} if mark.copy_of else {})
+    more = {COPY_TAG: mark.copy_of, RESOURCE_ID_TAG: mark.resource_id}
+    return tags | {key: value for key, value in more.items() if value}
 
 
 def mark_from_tags(name: str, tags: Mapping[str, str], limit: int) -> Mark | None:
@@ -114,6 +116,7 @@ def mark_from_tags(name: str, tags: Mapping[str, str], limit: int) -> Mark | Non
         slot=slot,
         source=source,
         copy_of=tags.get(COPY_TAG, ""),
+        resource_id=tags.get(RESOURCE_ID_TAG, ""),
     )
     return mark if snapshot_name(mark, limit) == name else None
 

@@ -1,11 +1,13 @@
 """What a stage is to do: what there is, compared with what the plan wants. Every step has its reason."""
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from holdfast.core.model import (
@@ -13,7 +15,6 @@ from holdfast.core.model import (
     PLAN_TAG,
     Backup,
     BackupState,
-    Breaker,
     CopyRule,
     Home,
     Mark,
@@ -21,6 +22,7 @@ from holdfast.core.model import (
     Request,
     Resource,
     Selection,
+    name_of,
     region_of,
 )
 from holdfast.core.naming import format_slot
@@ -61,6 +63,22 @@ def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Re
         else:
             chosen.append(one)
     return chosen, left
+
+
+def not_there(listed: Collection[str], selection: Selection) -> list[Outcome]:
+    """A failure for each resource that the plan names by its whole ARN and that is not among the listed."""
+    return [
+        _outcome(
+            Action.CREATE,
+            State.FAILED,
+            arn.split(":")[2],
+            arn,
+            region_of(arn),
+            "select.include names it, but there is no such resource of the plan's types in this Region",
+        )
+        for arn in selection.include
+        if arn.count(":") >= 5 and not any(sign in arn for sign in "*?[") and arn not in listed
+    ]
 
 
 def _is_in(one: Resource, selection: Selection) -> bool:
@@ -106,18 +124,29 @@ def plan_creates(
     steps: list[ToCreate] = []
     outcomes: list[Outcome] = []
     for one in resources:
-        mark = Mark(stack=home.stack, plan=request.plan, slot=request.slot, source=one.arn)
+        mark = Mark(
+            stack=home.stack,
+            plan=request.plan,
+            slot=request.slot,
+            source=one.arn,
+            resource_id=one.resource_id,
+        )
         step = ToCreate(
             resource=one, mark=mark, reason=f"it has no backup for the slot {format_slot(request.slot)}"
         )
         made = of_slot.get(one.arn)
-        if made is not None:
+        if made is not None and _same_resource(made.resource_id, one.resource_id):
             outcomes.append(step.outcome(*state_of_created(made), made.id))
         elif one.unready:
             outcomes.append(step.outcome(State.PENDING if one.transient else State.FAILED, one.unready))
         else:
             steps.append(step)
     return steps, outcomes
+
+
+def _same_resource(one: str, other: str) -> bool:
+    """Whether two resources of one name are the same, as far as AWS told."""
+    return one == other or not one or not other
 
 
 def state_of_created(backup: Backup) -> tuple[State, str]:
@@ -219,18 +248,18 @@ def _wanted_copies(
     plan: Plan,
     request: Request,
 ) -> list[Backup]:
-    by_source: dict[str, list[Backup]] = defaultdict(list)
+    by_resource: dict[_ResourceKey, list[Backup]] = defaultdict(list)
     for one in here:
-        if one.mark is not None and not one.is_copy and one.state is not BackupState.DELETING:
-            by_source[one.mark.source].append(one)
-    standing: dict[str, list[Backup]] = defaultdict(list)
-    for (source, _), copy in copies.items():
+        if not one.is_copy and one.state is not BackupState.DELETING:
+            by_resource[_resource_of(one)].append(one)
+    standing: dict[_ResourceKey, list[Backup]] = defaultdict(list)
+    for copy in copies.values():
         if copy.state is BackupState.AVAILABLE:
-            standing[source].append(copy)
+            standing[_resource_of(copy)].append(copy)
     wanted = [
         one
-        for source, originals in by_source.items()
-        for one in wanted_there(originals, standing[source], rule, plan, request.slot)
+        for key, originals in by_resource.items()
+        for one in wanted_there(originals, standing[key], rule, plan, request.slot)
     ]
     return sorted(wanted, key=lambda one: (_slot(one), one.arn), reverse=True)
 
@@ -310,6 +339,17 @@ class Standing:
     """Whether backups of this kind can be copied, so that their copies are to be waited for."""
 
 
+type _ResourceKey = tuple[str, str]
+"""The name (ARN) and AWS's own id of a resource. Its backups are decided on together, and apart from those
+of a former resource of the same name: else those of an empty new table would push out the full ones."""
+
+type _Deletion = tuple[str, str, str]
+"""The resource, Region and id of a backup that is deleted: what names it in a report as well."""
+
+FEW_DELETES = 20
+"""So many deletions never trip a breaker that has no number of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunePlan:
     """A verdict for every backup of ours, and the digest of those to delete."""
@@ -325,10 +365,16 @@ class PrunePlan:
         )
 
     @property
-    def digest(self) -> str:
-        """Names exactly this list of deletions, for a person to approve."""
-        arns = sorted(one.backup.arn for one in self.deletes)
-        return hashlib.sha256("\n".join(arns).encode()).hexdigest()[:16]
+    def locations(self) -> int:
+        """In how many places a resource has backups: what a usual night makes, and deletes at most."""
+        return len({(*_resource_of(one.backup), one.backup.region) for one in self.verdicts})
+
+    def digest(self, done: Iterable[_Deletion] = ()) -> str:
+        """Names exactly this list of deletions, for a person to approve. `done` are those of the list that
+        an earlier sweep has already carried out."""
+        listed = [(_source(one.backup), one.backup.region, one.backup.id) for one in self.deletes]
+        lines = sorted("\t".join(one) for one in [*listed, *done])
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def plan_prune(
@@ -341,13 +387,46 @@ def plan_prune(
     """
     verdicts: list[Verdict] = []
     for kind in standing:
-        groups: dict[str, dict[str, list[Backup]]] = defaultdict(lambda: defaultdict(list))
-        for region, backups in kind.by_region.items():
-            for one in ours(backups, home, plan.name):
-                groups[_source(one)][region].append(one)
-        for source in sorted(groups):
-            verdicts += _prune_resource(groups[source], kind, plan, now, home, spared.get(source, ""))
+        groups = _by_resource(kind, plan, home)
+        for key in sorted(groups):
+            verdicts += _prune_resource(groups[key], kind, plan, now, home, spared.get(key[0], ""))
     return PrunePlan(verdicts=verdicts)
+
+
+def _by_resource(kind: Standing, plan: Plan, home: Home) -> dict[_ResourceKey, dict[str, list[Backup]]]:
+    """Our backups of a kind, by resource and Region."""
+    groups: dict[_ResourceKey, dict[str, list[Backup]]] = defaultdict(lambda: defaultdict(list))
+    for region, backups in kind.by_region.items():
+        for one in ours(backups, home, plan.name):
+            groups[_resource_of(one)][region].append(one)
+    return groups
+
+
+def left_behind(
+    standing: Iterable[Standing], plan: Plan, home: Home, covered: Collection[str] | None
+) -> list[Outcome]:
+    """A line for each resource that has backups and gets no more, so that somebody decides about them.
+
+    `covered` names the resources (by ARN) that this run made a backup of or tried to; `None` when that is
+    not known. Of several resources of one name, the one with the newest backup is today's.
+    """
+    told: list[Outcome] = []
+    for kind in standing:
+        groups = _by_resource(kind, plan, home)
+        newest = {key: max(map(_slot, chain(*regions.values()))) for key, regions in groups.items()}
+        for key, regions in sorted(groups.items()):
+            source = key[0]
+            former = any(newest[other] > newest[key] for other in groups if other[0] == source)
+            if former:
+                why = "a new resource has its name"
+            elif covered is not None and source not in covered:
+                why = "it is gone, or no longer in the plan"
+            else:
+                continue
+            count = sum(len(backups) for backups in regions.values())
+            reason = f"{kind.kind} {name_of(source)}: {why}; its {count} backups stay until a person decides"
+            told.append(_outcome(Action.KEEP, State.SKIPPED, kind.kind, source, home.region, reason))
+    return told
 
 
 def _prune_resource(
@@ -391,25 +470,32 @@ def _needed_for_copy(
     return ""
 
 
-def tripped(prune: PrunePlan, breaker: Breaker, approve: str) -> str:
+def tripped(prune: PrunePlan, plan: Plan, request: Request, done: Sequence[_Deletion] = ()) -> str:
     """The refusal when the list of deletions is longer than one run may delete unread, else nothing.
 
-    `approve` is the digest that a person gave. It lets exactly that list pass, and no other.
+    `request.approve` is the digest that a person gave. It lets exactly that list pass, and no other: the
+    whole of it, or what is left of it after `done`.
     """
     deletes, standing = len(prune.deletes), len(prune.verdicts)
-    if not deletes or approve == prune.digest:
+    if not deletes or request.approve in (prune.digest(), prune.digest(done)):
         return ""
+    most = plan.breaker.max_deletes_per_run
+    share = plan.breaker.max_delete_share
+    usual = max(prune.locations, FEW_DELETES)
     limits = []
-    if deletes > breaker.max_deletes_per_run:
-        limits.append(f"prune.max_deletes_per_run is {breaker.max_deletes_per_run}")
-    if deletes > breaker.max_delete_share * standing:
-        limits.append(f"prune.max_delete_share is {breaker.max_delete_share:g}")
+    if most is None and deletes > usual:
+        limits.append(f"a usual night deletes {usual} at most (prune.max_deletes_per_run)")
+    if most is not None and deletes > most:
+        limits.append(f"prune.max_deletes_per_run is {most}")
+    if deletes > share * standing:
+        limits.append(f"prune.max_delete_share is {share:g}")
     if not limits:
         return ""
-    stale = f"The approval {approve} is of another list. " if approve else ""
+    stale = f"The approval {request.approve} is of another list. " if request.approve else ""
+    approval = {"plan": plan.name, "slot": format_slot(request.slot), "approve": prune.digest()}
     return (
         f"{stale}{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
-        f'Read the list, and invoke prune_backups again with "approve": "{prune.digest}" if it is right.'
+        f"Read the list; if it is right, invoke prune_backups with {json.dumps(approval)}"
     )
 
 
@@ -424,6 +510,10 @@ def _slot(backup: Backup) -> datetime:
 
 def _source(backup: Backup) -> str:
     return _mark(backup).source
+
+
+def _resource_of(backup: Backup) -> _ResourceKey:
+    return _source(backup), backup.resource_id
 
 
 def _mark(backup: Backup) -> Mark:

@@ -31,7 +31,7 @@ class State(StrEnum):
 
 class Status(StrEnum):
     """`ok`: nothing is missing. `partial`: something is, or is not finished. `refused`: a guard held
-    something back. `failed`: nothing was achieved, or the stage could not do its work."""
+    something back. `failed`: nothing was achieved; of a run, no backup was made."""
 
     FAILED = "failed"
     REFUSED = "refused"
@@ -176,10 +176,10 @@ def carry_over(earlier: Report | None, now: Report) -> Report:
 
 
 def combine(
-    stages: Mapping[Stage, Report | None], plan: str, slot: datetime, problems: Sequence[str]
+    stages: Mapping[Stage, Report | None], plan: str, slot: datetime, problems: Sequence[str], told: bool
 ) -> Report:
-    """The report of a run, from its stages' records. A stage without a record is a problem of the run, and
-    told unless `problems` already say why stages could not do their work."""
+    """The report of a run, from its stages' records. A stage without a record is a problem of the run,
+    unless the run itself has `told` which stages could not do their work."""
     records = [record for record in stages.values() if record is not None]
     silent = [f"{stage}_backups left no record of this slot" for stage in stages if stages[stage] is None]
     return Report(
@@ -188,7 +188,11 @@ def combine(
         slot=slot,
         outcomes=tuple(one for record in records for one in record.outcomes),
         refusals=tuple(one for record in records for one in record.refusals),
-        problems=(*(problems or silent), *(one for record in records for one in record.problems)),
+        problems=(
+            *problems,
+            *(() if told else silent),
+            *(one for record in records for one in record.problems),
+        ),
         seconds=sum(record.seconds for record in records),
     )
 

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from holdfast.core.errors import AlreadyExists, ProviderError
+from holdfast.core.errors import AlreadyExists, NotFound, ProviderError
 from holdfast.core.model import Backup, CopyRule, Home, Plan, Request
 from holdfast.core.planning import ToCopy, ours, plan_copies, state_of_copy
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Copier, Deadline, Provider, RecordStore
-from holdfast.usecases.sweep import SKEW, sweep, unlisted
+from holdfast.usecases.sweep import SKEW, name_taken, sweep, unlisted
 
 
 def copy_backups(
@@ -23,6 +24,7 @@ def copy_backups(
     """Start the copies that are missing; with `dry_run`, only say which."""
     started = time.monotonic()
     begun = _begun(records, plan, request)
+    made = _made(records, plan, request)
     outcomes: list[Outcome] = []
     for kind in sorted(plan.select.types) if plan.copies else ():
         provider, copier = providers[kind], copiers.get(kind)
@@ -38,6 +40,7 @@ def copy_backups(
                 outcomes += _cannot_leave(here, plan, rule, request, home)
             else:
                 outcomes += _copy_kind(provider, copier, here, plan, rule, request, home, deadline, begun)
+                outcomes += _vanished(made, here, kind, plan, rule, request, home)
     return Report(
         stage=Stage.COPY,
         plan=plan.name,
@@ -57,6 +60,41 @@ def _begun(records: RecordStore, plan: Plan, request: Request) -> set[tuple[str,
         return set()  # a line less in the report; the copies themselves are listed all the same
     outcomes = record.outcomes if record else ()
     return {(one.region, one.backup) for one in outcomes if one.state is State.PENDING}
+
+
+def _made(records: RecordStore, plan: Plan, request: Request) -> list[Outcome]:
+    """The backups of this slot that create_backups told as done."""
+    try:
+        record = records.load(plan.name, request.slot, Stage.CREATE)
+    except ProviderError:
+        return []  # publish_report tells that the record cannot be read
+    return [one for one in (record.outcomes if record else ()) if one.state is State.DONE]
+
+
+def _vanished(
+    made: Sequence[Outcome],
+    here: Sequence[Backup],
+    kind: str,
+    plan: Plan,
+    rule: CopyRule,
+    request: Request,
+    home: Home,
+) -> list[Outcome]:
+    """Backups of this slot that were made, and that somebody deleted before they were copied."""
+    standing = {
+        one.mark.source for one in ours(here, home, plan.name) if one.mark and one.mark.slot == request.slot
+    }
+    return [
+        replace(
+            one,
+            action=Action.COPY,
+            state=State.FAILED,
+            region=rule.region,
+            reason="the backup was made, and was gone before it could be copied",
+        )
+        for one in made
+        if one.kind == kind and one.resource not in standing
+    ]
 
 
 def _copy_kind(
@@ -81,8 +119,10 @@ def _copy_kind(
             return step.outcome(State.SKIPPED, f"dry run: would copy, since {step.reason}")
         try:
             copy = copier.copy(step.backup, step.region, step.mark, step.kms_key)
-        except AlreadyExists:
-            return _settle(provider, step)
+        except AlreadyExists as error:
+            return _settle(provider, step, error)
+        except NotFound as error:
+            return step.outcome(State.FAILED, f"the backup was gone before it could be copied ({error})")
         return step.outcome(*state_of_copy(copy))
 
     def instead(step: ToCopy, state: State, reason: str) -> Outcome:
@@ -91,16 +131,12 @@ def _copy_kind(
     return [*known, *sweep(steps, act, instead, deadline)]
 
 
-def _settle(provider: Provider, step: ToCopy) -> Outcome:
+def _settle(provider: Provider, step: ToCopy, error: AlreadyExists) -> Outcome:
     """The name is taken in the other Region: by this very copy, or by something else."""
     for one in provider.backups(step.region, step.mark.source):
         if one.mark == step.mark:
             return step.outcome(*state_of_copy(one))
-    return step.outcome(
-        State.FAILED,
-        f"the name that its copy should have is taken in {step.region} by a snapshot that Holdfast did not "
-        "make: rename or delete that one",
-    )
+    return step.outcome(State.FAILED, name_taken(error))
 
 
 def _cannot_leave(

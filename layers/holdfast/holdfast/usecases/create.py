@@ -6,13 +6,13 @@ from contextlib import nullcontext
 
 from holdfast.core.errors import AlreadyExists, ProviderError
 from holdfast.core.model import Home, Plan, Request
-from holdfast.core.planning import ToCreate, plan_creates, select, state_of_created
+from holdfast.core.planning import ToCreate, not_there, plan_creates, select, state_of_created
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Deadline, Provider, ResourceQuery, Turns
-from holdfast.usecases.sweep import SKEW, sweep, unlisted
+from holdfast.usecases.sweep import SKEW, name_taken, sweep, unlisted
 
 _NOT_OURS = (
-    "another create_backups is at work for this plan, or was killed a moment ago; the next sweep goes on"
+    "another create_backups is at work for this plan, or was killed a moment ago: a later sweep goes on"
 )
 
 
@@ -42,6 +42,9 @@ def create_backups(
             )
             left += left_of_kind
             chosen += chosen_of_kind
+    listed = {one.resource for one in (*left, *chosen)}
+    if "" not in listed:  # else not all could be listed, and what is missing is not known
+        chosen += not_there(listed, plan.select)
     protected = any(one.state is not State.SKIPPED or request.dry_run for one in chosen)
     return Report(
         stage=Stage.CREATE,
@@ -78,8 +81,8 @@ def _create_kind(
             return step.outcome(State.PENDING, _NOT_OURS)
         try:
             made = provider.create(step.resource, step.mark)
-        except AlreadyExists:
-            return _settle(provider, step, home)
+        except AlreadyExists as error:
+            return _settle(provider, step, home, error)
         return step.outcome(*state_of_created(made), made.id)
 
     def instead(step: ToCreate, state: State, reason: str) -> Outcome:
@@ -103,16 +106,12 @@ def _always() -> bool:
     return True
 
 
-def _settle(provider: Provider, step: ToCreate, home: Home) -> Outcome:
+def _settle(provider: Provider, step: ToCreate, home: Home, error: AlreadyExists) -> Outcome:
     """The name is taken: by this very backup (an answer was lost, or another sweep was faster), or not."""
     for one in provider.backups(home.region, step.resource.arn):
         if one.mark == step.mark:
             return step.outcome(*state_of_created(one), one.id)
-    return step.outcome(
-        State.FAILED,
-        "the name that its backup should have is taken by a snapshot that Holdfast did not make: "
-        "rename or delete that one",
-    )
+    return step.outcome(State.FAILED, name_taken(error))
 
 
 def _matches_nothing(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from holdfast.core.errors import NotFound, ProviderError
 from holdfast.core.model import Backup, Home, Plan, Request
-from holdfast.core.planning import PrunePlan, Standing, plan_prune, tripped
+from holdfast.core.planning import PrunePlan, Standing, left_behind, plan_prune, tripped
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.retention import Verdict
 from holdfast.ports import Copier, Deadline, Provider, RecordStore
@@ -28,16 +28,18 @@ def prune_backups(
     started = time.monotonic()
     standing, refusals = _list_all(providers, copiers, plan, home)
     try:
-        spared = _spared(records, plan, request, standing)
+        created = records.load(plan.name, request.slot, Stage.CREATE)
+        done = _done(records, plan, request)
     except ProviderError as error:
-        standing, spared = [], {}
-        refusals.append(f"The record of create_backups cannot be read ({error}): nothing was deleted.")
+        standing, created, done = [], None, []
+        refusals.append(f"The record of this slot cannot be read ({error}): nothing was deleted.")
+    spared = _spared(created, standing)
     prune = plan_prune(standing, plan, request.slot, home, spared)
-    refusal = tripped(prune, plan.breaker, request.approve)
+    refusal = tripped(prune, plan, request, done)
     if request.dry_run:
         outcomes = [_foretold(verdict) for verdict in prune.verdicts]
     elif refusal:
-        outcomes = [_outcome(verdict, State.SKIPPED, "the breaker held it back") for verdict in prune.deletes]
+        outcomes = [_held_back(verdict) for verdict in prune.deletes]
     else:
         outcomes = _delete_all(providers, copiers, prune, plan, request, home, spared, deadline)
     return Report(
@@ -45,10 +47,18 @@ def prune_backups(
         plan=plan.name,
         slot=request.slot,
         dry_run=request.dry_run,
-        outcomes=outcomes,
+        outcomes=[*outcomes, *_left_behind(created, standing, plan, home)],
         refusals=[*refusals, refusal] if refusal else refusals,
         seconds=time.monotonic() - started,
     )
+
+
+def _done(records: RecordStore, plan: Plan, request: Request) -> list[tuple[str, str, str]]:
+    """What an earlier sweep of an approved list has deleted already."""
+    record = records.load(plan.name, request.slot, Stage.PRUNE) if request.approve else None
+    outcomes = record.outcomes if record else ()
+    deleted = [one for one in outcomes if one.action is Action.DELETE and one.state is State.DONE]
+    return [(one.resource, one.region, one.backup) for one in deleted]
 
 
 def _list_all(
@@ -77,26 +87,35 @@ def _stand(provider: Provider, copied: bool, regions: Sequence[str], source: str
     return Standing(kind=provider.kind, by_region=by_region, copied=copied)
 
 
-def _spared(
-    records: RecordStore, plan: Plan, request: Request, standing: Sequence[Standing]
-) -> dict[str, str]:
+def _spared(created: Report | None, standing: Sequence[Standing]) -> dict[str, str]:
     """The resources whose backup of this run is not there: their older backups are what they have."""
-    record = records.load(plan.name, request.slot, Stage.CREATE)
-    if record is None:
-        return {}
-    missing = [one for one in record.outcomes if one.state in (State.FAILED, State.PENDING, State.DEFERRED)]
+    outcomes = created.outcomes if created else ()
+    missing = [one for one in outcomes if one.state in (State.FAILED, State.PENDING, State.DEFERRED)]
     reason = "its backup of this run is not there"
     spared = {one.resource: reason for one in missing if one.resource}
-    kinds = {one.kind for one in missing if not one.resource}
     unlisted = [
         backup.mark.source
         for kind in standing
-        if kind.kind in kinds
+        if kind.kind in _unlisted_kinds(created)
         for backups in kind.by_region.values()
         for backup in backups
         if backup.mark is not None
     ]
     return spared | dict.fromkeys(unlisted, reason)
+
+
+def _left_behind(
+    created: Report | None, standing: Sequence[Standing], plan: Plan, home: Home
+) -> list[Outcome]:
+    """What gets no more backups. Of a kind whose resources could not be listed nothing is known."""
+    outcomes = created.outcomes if created else ()
+    covered = {one.resource for one in outcomes if one.state is not State.SKIPPED} if created else None
+    known = [kind for kind in standing if kind.kind not in _unlisted_kinds(created)]
+    return left_behind(known, plan, home, covered)
+
+
+def _unlisted_kinds(created: Report | None) -> set[str]:
+    return {one.kind for one in created.outcomes if not one.resource} if created else set()
 
 
 def _delete_all(
@@ -135,6 +154,10 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
         if verdict.backup.arn == backup.arn and verdict.backup.mark == backup.mark:
             return f"kept after all: {verdict.reason}" if verdict.keep else ""
     return "kept after all: right before the call it was not there, or no longer ours"
+
+
+def _held_back(verdict: Verdict) -> Outcome:
+    return _outcome(verdict, State.SKIPPED, f"held back by the breaker (else: {verdict.reason})")
 
 
 def _foretold(verdict: Verdict) -> Outcome:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from holdfast.core.errors import ProviderError
 from holdfast.core.message import subject, text
-from holdfast.core.model import Request
+from holdfast.core.model import Home, Request
 from holdfast.core.report import SCHEMA, Report, Stage, combine
 from holdfast.ports import Message, Notifier, RecordStore
 
-MOST_BYTES = 180_000
-"""Of the message for machines. SNS takes 262,144 for it and the text for people (at most 60 KB) together."""
+MOST_BYTES = 262_144 - 4_096
+"""What SNS takes of the messages for machines and people together, less the subject and the attributes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Published:
     sent: bool
 
 
-def publish_report(records: RecordStore, notifier: Notifier, request: Request) -> Published:
+def publish_report(records: RecordStore, notifier: Notifier, request: Request, home: Home) -> Published:
     """Combine the stages' records, tell people, and keep the result as the run's own record.
 
     Needs no plan, so that a plan that cannot be read is told too. The same report is not sent a second
@@ -35,11 +35,15 @@ def publish_report(records: RecordStore, notifier: Notifier, request: Request) -
             stages[stage] = records.load(request.plan, request.slot, stage)
         except ProviderError as error:  # a record that is lost must not cost people their message
             problems.append(f"the record of {stage}_backups cannot be read ({error})")
-    report = replace(combine(stages, request.plan, request.slot, problems), dry_run=request.dry_run)
+    report = replace(
+        combine(stages, request.plan, request.slot, problems, told=bool(request.problems)),
+        dry_run=request.dry_run,
+    )
+    body = text(report, records.address(request.plan, request.slot, Stage.REPORT), home)
     message = Message(
         subject=subject(report),
-        text=text(report, records.address(request.plan, request.slot, Stage.REPORT)),
-        data=_fitting(report),
+        text=body,
+        data=_fitting(report, home, MOST_BYTES - _bytes_in_json(body)),
         attributes={"status": str(report.status), "plan": report.plan, "schema": SCHEMA},
     )
     if request.dry_run or _was_told(records, report):
@@ -49,15 +53,20 @@ def publish_report(records: RecordStore, notifier: Notifier, request: Request) -
     return Published(report=report, message=message, sent=True)
 
 
-def _fitting(report: Report) -> str:
-    """The report as JSON, with as many outcomes as fit, failures first."""
+def _fitting(report: Report, home: Home, most_bytes: int) -> str:
+    """The report as JSON, with where it comes from and as many outcomes as fit, failures first."""
+    place = {"stack": home.stack, "region": home.region, "account": home.account}
     most = len(report.outcomes)
     while True:
-        data = json.dumps(report.to_dict(most=most))
-        # SNS wants the JSON as a string within JSON, where each of its quotes becomes two characters.
-        if len(json.dumps(data)) <= MOST_BYTES or most == 0:
+        data = json.dumps(place | report.to_dict(most=most))
+        if _bytes_in_json(data) <= most_bytes or most == 0:
             return data
         most = most * 2 // 3
+
+
+def _bytes_in_json(text: str) -> int:
+    """SNS wants each body as a string within JSON, where quotes and line ends become two characters."""
+    return len(json.dumps(text, ensure_ascii=False).encode())
 
 
 def _was_told(records: RecordStore, report: Report) -> bool:

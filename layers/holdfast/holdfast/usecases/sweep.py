@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from holdfast.core.errors import (
     AccessDenied,
+    AlreadyExists,
     HoldfastError,
     NoAnswer,
     NotFound,
@@ -28,7 +29,7 @@ SKEW = timedelta(hours=1)
 """No backup is made before its slot, but AWS dates it by a clock of its own: those of a slot are looked for
 from so much earlier on."""
 
-OUT_OF_TIME = "not begun: the function's time was nearly over; the next sweep goes on"
+OUT_OF_TIME = "not begun, since the function's time was nearly over: a later sweep goes on"
 
 
 def sweep[Step](
@@ -65,11 +66,11 @@ def state_of(error: ProviderError) -> tuple[State, str]:
     """What an error means for the resource, and what a person can do about it."""
     match error:
         case Throttled():
-            return State.DEFERRED, f"AWS takes no more now; the next sweep tries again ({error})"
+            return State.DEFERRED, f"AWS took no more at that moment: a later sweep tries again ({error})"
         case NoAnswer():
-            return State.PENDING, f"no clear answer; the next sweep looks what became of it ({error})"
+            return State.PENDING, f"no clear answer: a later sweep looks what became of it ({error})"
         case NotReady():
-            return State.PENDING, f"busy; the next sweep tries again ({error})"
+            return State.PENDING, f"busy: a later sweep tries again ({error})"
         case NotFound():
             return State.SKIPPED, f"gone since it was listed ({error})"
         case QuotaReached():
@@ -78,6 +79,14 @@ def state_of(error: ProviderError) -> tuple[State, str]:
             return State.FAILED, f"not permitted: see the function's role and the key's policy ({error})"
         case _:
             return State.FAILED, str(error)
+
+
+def name_taken(error: AlreadyExists) -> str:
+    """The reason when the name that a backup should have is that of something else."""
+    return (
+        "a snapshot of that name stands already, with other tags than Holdfast gives, or with none: "
+        f"look before you touch it, since it may be a good backup. The next slot has another name ({error})"
+    )
 
 
 def unlisted(action: Action, kind: str, region: str, error: ProviderError) -> Outcome:
