@@ -67,12 +67,12 @@ class World(ABC):
         """A backup that a person makes, called as they like."""
 
     def stop(self, source: str) -> None:
-        """Stop a resource, where that can be done."""
-        raise NotImplementedError
+        """Stop a resource."""
+        raise AssertionError(f"a resource of kind {self.kind} cannot be stopped")
 
     def copy_by_hand(self, backup: Backup, name: str, region: str) -> None:
         """A copy of a backup that a person makes, with all of its tags."""
-        raise NotImplementedError
+        raise AssertionError(f"a backup of kind {self.kind} cannot be copied")
 
     def key_in(self, region: str) -> str:
         """The ARN of a KMS key in the Region."""

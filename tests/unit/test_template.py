@@ -139,7 +139,7 @@ class Stack:
                 return not self.resolve(argument[0])
             case "Fn::And":
                 return all(self.resolve(argument))
-        raise NotImplementedError(name)
+        raise AssertionError(f"the template uses {name}, which this test does not know")
 
     def _name(self, name: str, known: Mapping[str, Any]) -> Any:
         if name in known:
