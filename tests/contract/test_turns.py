@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from holdfast.adapters.s3_turns import S3Turns
+from holdfast.adapters.dynamodb import CREATE_ATTEMPTS, FIRST_HOLD_SECONDS
+from holdfast.adapters.s3_turns import LEASE_SECONDS, S3Turns
 from holdfast.core.errors import ProviderError
 from tests.fakes import HOME, FakeTurns
 
@@ -75,12 +76,17 @@ def test_plans_have_turns_of_their_own(turns: "Turns") -> None:
 
 
 def test_a_turn_is_kept_for_longer_than_a_lease(s3: "S3Client") -> None:
-    short = S3Turns(client=s3, bucket=BUCKET, lease_seconds=0.6)
+    short = S3Turns(client=s3, bucket=BUCKET, lease_seconds=1.5)
     with short.taken("nightly") as first:
-        time.sleep(1.2)
+        time.sleep(2)
         with short.taken("nightly") as second:
             assert first()
             assert not second()
+
+
+def test_what_is_begun_within_a_turn_ends_within_it() -> None:
+    waits = sum(FIRST_HOLD_SECONDS * 2**attempt for attempt in range(CREATE_ATTEMPTS - 1))
+    assert waits < LEASE_SECONDS / 3
 
 
 def test_the_turn_of_one_that_was_killed_ends_by_itself(s3: "S3Client") -> None:

@@ -1,6 +1,7 @@
 """The copy stage on a cloud in memory: what it copies, and how it takes trouble."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -242,3 +243,14 @@ class TestVanished:
         outcome = by_resource(world.copy())["rds-shop"]
         assert (outcome.state, outcome.region) == (State.FAILED, AWAY_REGION)
         assert outcome.reason == "the backup was made, and was gone before it could be copied"
+
+    def test_a_backup_that_was_pruned_after_its_copy_arrived_is_no_alarm(self, world: World) -> None:
+        assert world.copy().status is Status.OK
+        world.cloud.delete_backup("rds", made(world, "rds").arn)
+        assert world.copy().status is Status.OK
+
+    def test_a_slot_that_later_ones_have_followed_may_have_been_pruned(self, world: World) -> None:
+        original = made(world, "rds")
+        world.create(a_request(NIGHT + timedelta(days=1)))
+        world.cloud.delete_backup("rds", original.arn)
+        assert world.copy().status is Status.OK

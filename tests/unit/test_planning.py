@@ -21,8 +21,10 @@ from holdfast.core.model import (
     Selection,
 )
 from holdfast.core.planning import (
+    Deletion,
     PrunePlan,
     Standing,
+    digest_of,
     is_ours,
     left_behind,
     ours,
@@ -39,6 +41,7 @@ from tests.builders import (
     DATABASE,
     HOME,
     HOME_REGION,
+    KEEP,
     KEY,
     NIGHT,
     TABLE,
@@ -365,8 +368,9 @@ def pruned(
     spared: Mapping[str, str] | None = None,
     copied: bool = True,
     home: Home = HOME,
+    now: datetime = NIGHT,
 ) -> PrunePlan:
-    return plan_prune([standing(here, there, copied=copied)], plan or a_plan(), NIGHT, home, spared or {})
+    return plan_prune([standing(here, there, copied=copied)], plan or a_plan(), now, home, spared or {})
 
 
 def deleted(prune: PrunePlan) -> list[tuple[str, datetime]]:
@@ -501,13 +505,16 @@ class TestPruneWaitsForCopies:
 
 LIMIT_BY_NUMBER = Breaker(max_deletes_per_run=10, max_delete_share=1.0)
 LIMIT_BY_SHARE = Breaker(max_deletes_per_run=1000, max_delete_share=0.5)
-NO_NUMBER = Breaker(max_delete_share=1.0)
 
 
 def refusal_of(
-    prune: PrunePlan, breaker: Breaker, approve: str = "", done: Sequence[tuple[str, str, str]] = ()
+    prune: PrunePlan,
+    breaker: Breaker,
+    approve: str = "",
+    listed: Sequence[Deletion] = (),
+    keep: KeepPolicy = KEEP,
 ) -> str:
-    return tripped(prune, a_plan(breaker=breaker), a_request(approve=approve), done)
+    return tripped(prune, a_plan(keep=keep, breaker=breaker), a_request(approve=approve), listed)
 
 
 class TestBreaker:
@@ -530,7 +537,7 @@ class TestBreaker:
         assert event == {
             "plan": "nightly",
             "slot": "2026-11-22T02:00:00Z",
-            "approve": self.prune.digest(),
+            "approve": self.prune.digest,
         }
 
     def test_too_large_a_share_is_refused(self) -> None:
@@ -543,40 +550,53 @@ class TestBreaker:
         )
 
     def test_the_digest_of_exactly_this_list_lets_it_pass(self) -> None:
-        assert refusal_of(self.prune, LIMIT_BY_NUMBER, self.prune.digest()) == ""
+        assert refusal_of(self.prune, LIMIT_BY_NUMBER, self.prune.digest) == ""
 
     def test_the_digest_of_another_list_does_not(self) -> None:
-        other = pruned(FORTNIGHT[:13]).digest()
+        other = pruned(FORTNIGHT[:13]).digest
         refusal = refusal_of(self.prune, LIMIT_BY_NUMBER, other)
         assert refusal.startswith(f"The approval {other} is of another list. ")
-        assert self.prune.digest() in refusal
+        assert self.prune.digest in refusal
 
-    def test_an_approved_list_that_was_cut_short_may_be_finished(self) -> None:
+    def test_what_is_left_of_an_approved_list_may_be_finished(self) -> None:
         first = self.prune.deletes[0].backup
         rest = pruned([one for one in FORTNIGHT if one is not first])
-        done = [(first.source, first.region, first.id)]
         limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
-        assert refusal_of(rest, limit, self.prune.digest(), done) == ""
-        assert refusal_of(rest, limit, self.prune.digest()) != ""
+        assert refusal_of(rest, limit, self.prune.digest, self.prune.listed) == ""
+        assert refusal_of(rest, limit, self.prune.digest) != ""
 
-    def test_without_a_number_a_usual_night_of_many_resources_passes(self) -> None:
-        nights = [nights_ago(night) for night in range(4)]
-        tables = [TABLE.replace("orders", f"table-{number}") for number in range(120)]
-        usual = pruned([a_backup(slot, table) for table in tables for slot in nights])
-        assert len(usual.deletes) == 120
-        assert refusal_of(usual, NO_NUMBER) == ""
+    def test_what_was_not_on_an_approved_list_is_not_approved_by_it(self) -> None:
+        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
+        less = self.prune.listed[1:]
+        assert refusal_of(self.prune, limit, digest_of(less), less) != ""
 
-    def test_without_a_number_more_than_one_for_each_resource_are_refused(self) -> None:
-        nights = [nights_ago(night) for night in range(5)]
-        tables = [TABLE.replace("orders", f"table-{number}") for number in range(120)]
-        twice = pruned([a_backup(slot, table) for table in tables for slot in nights])
-        assert "240 of 600 backups would be deleted, but a usual night deletes 120 at most" in refusal_of(
-            twice, NO_NUMBER
-        )
+    @pytest.mark.parametrize("rules", [("daily",), ("daily", "weekly", "monthly")])
+    @pytest.mark.parametrize("days", [2, 7])
+    def test_no_usual_night_of_a_year_is_refused_nor_one_after_a_missed_one(
+        self, rules: Sequence[str], days: int
+    ) -> None:
+        keep = KeepPolicy(**({"weekly": 2, "monthly": 12} | {"daily": days}), minimum=2)
+        keep = replace(keep, **{name: 0 for name in ("weekly", "monthly") if name not in rules})
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(11)]
+        breaker = Breaker(max_delete_share=0.25)
+        stands: list[Backup] = []
+        for night in range(400, 0, -1):
+            now = nights_ago(night)
+            stands += [a_backup(now, table) for table in tables]
+            if night % 90 == 0:
+                continue  # a night on which nothing was pruned
+            prune = pruned(stands, plan=a_plan(keep=keep, breaker=breaker), now=now)
+            assert refusal_of(prune, breaker, keep=keep) == ""
+            stands = [one.backup for one in prune.verdicts if one.keep]
+
+    def test_a_policy_that_was_shortened_is_refused(self) -> None:
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(3)]
+        month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(30)])
+        assert "backups would be deleted" in refusal_of(month, Breaker(max_delete_share=0.25))
 
     @given(st.permutations(FORTNIGHT))
     def test_the_digest_does_not_hang_on_the_order_of_the_listing(self, backups: Sequence[Backup]) -> None:
-        assert pruned(backups).digest() == self.prune.digest()
+        assert pruned(backups).digest == self.prune.digest
 
 
 class TestFormerResources:
@@ -590,21 +610,34 @@ class TestFormerResources:
         both = pruned([*self.former, *self.todays])
         assert before <= {one.backup.arn for one in both.verdicts if one.keep}
 
-    def test_that_they_stay_is_told(self) -> None:
-        standing = [
-            Standing(kind="dynamodb", by_region={HOME_REGION: [*self.former, *self.todays]}, copied=False)
-        ]
-        [told] = left_behind(standing, a_plan(), HOME, {TABLE})
-        assert told.reason == (
-            "dynamodb orders: a new resource has its name; its 7 backups stay until a person decides"
-        )
+    def told_of(self, *backups: Backup, covered: set[str] | None = None) -> list[str]:
+        prune = pruned(backups)
+        return [one.reason for one in left_behind(prune, NIGHT, HOME, covered, ())]
 
-    def test_a_resource_that_is_gone_is_told(self) -> None:
-        standing = [Standing(kind="dynamodb", by_region={HOME_REGION: self.todays}, copied=False)]
-        [told] = left_behind(standing, a_plan(), HOME, set())
-        assert "it is gone, or no longer in the plan; its 7 backups stay" in told.reason
-        assert left_behind(standing, a_plan(), HOME, {TABLE}) == []
-        assert left_behind(standing, a_plan(), HOME, None) == []
+    def test_that_they_stay_is_told(self) -> None:
+        assert self.told_of(*self.former, *self.todays, covered={TABLE}) == [
+            "dynamodb orders: a new resource has its name; backups that stay until a person decides: 3"
+        ]
+
+    def test_a_resource_that_is_gone_is_told_where_that_is_known(self) -> None:
+        [told] = self.told_of(*self.todays, covered=set())
+        assert told == (
+            "dynamodb orders: it is gone, or no longer in the plan; "
+            "backups that stay until a person decides: 3"
+        )
+        assert self.told_of(*self.todays, covered={TABLE}) == []
+        assert self.told_of(*self.todays, covered=None) == []
+        assert left_behind(pruned(self.todays), NIGHT, HOME, set(), {"dynamodb"}) == []
+
+    def test_a_resource_with_a_newer_backup_than_the_slot_is_not_gone(self) -> None:
+        prune = pruned(self.todays)
+        assert left_behind(prune, nights_ago(1), HOME, set(), ()) == []
+
+    def test_backups_without_an_id_belong_to_the_only_resource_of_their_name(self) -> None:
+        unknown = [replace(one, resource_id="") for one in self.former]
+        kept = [one.backup for one in pruned([*unknown, *self.todays]).verdicts if one.keep]
+        assert kept == list(self.todays[:3])
+        assert self.told_of(*unknown, *self.todays, covered={TABLE}) == []
 
     def test_a_backup_of_the_former_resource_is_none_of_the_new_one(self) -> None:
         made = replace(a_backup(NIGHT), resource_id="db-OLD")

@@ -5,7 +5,6 @@ descriptions of the fields below are those sentences, and `docs/plans.md` explai
 """
 
 import json
-import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, get_args
@@ -58,12 +57,6 @@ class _Keep(_Document):
 
     def policy(self) -> KeepPolicy:
         return KeepPolicy(**self.model_dump())
-
-    @property
-    def kept_when_full(self) -> int:
-        """How many backups of a resource stand at most once every rule has what it counts."""
-        counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
-        return max(self.minimum, sum(counts))
 
 
 class _Select(_Document):
@@ -159,20 +152,6 @@ class _Plan(_Document):
         if repeated:
             raise _mistake(f"{_list(repeated)} is given more than once; give each Region once")
         return value
-
-    @model_validator(mode="after")
-    def _breaker_lets_a_usual_night_pass(self) -> Self:
-        """A full policy deletes one backup for each that it makes. A share below that refuses every run."""
-        keeps = {"keep": self.keep} | {f"copies[{i}].keep": one.keep for i, one in enumerate(self.copies)}
-        where, smallest = min(keeps.items(), key=lambda each: each[1].kept_when_full)
-        standing = smallest.kept_when_full + 1
-        if self.prune.max_delete_share < 1 / standing:
-            raise _mistake(
-                f"prune.max_delete_share: {self.prune.max_delete_share:g} is too small for {where}, which "
-                f"keeps {standing - 1}: each run makes 1 and deletes 1 of {standing}; "
-                f"give at least {math.ceil(100 / standing) / 100:.2f}"
-            )
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

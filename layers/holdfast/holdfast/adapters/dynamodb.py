@@ -37,9 +37,10 @@ LIST_BACKUPS_LIMIT = 5
 SHARE = 0.9
 CREATE_SHARE = 0.8
 
-CREATE_ATTEMPTS = 5
+CREATE_ATTEMPTS = 4
 FIRST_HOLD_SECONDS = 0.5
-"""How long all threads wait after CreateBackup was throttled; twice as long after each further time."""
+"""How long all threads wait after CreateBackup was throttled; twice as long after each further time. All of
+it together (3.5 s) stays below a third of a turn's lease (`s3_turns`)."""
 
 _STATES = {"CREATING": BackupState.CREATING, "AVAILABLE": BackupState.AVAILABLE}
 _DELETED = "DELETED"

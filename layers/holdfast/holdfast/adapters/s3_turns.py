@@ -61,7 +61,7 @@ class S3Turns:
         if not tag:
             return None, ""
         try:
-            return datetime.fromisoformat(document["until"]), tag
+            return datetime.fromisoformat(document["until"]).astimezone(UTC), tag
         except (ValueError, KeyError, TypeError) as error:
             raise self._documents.broken(key, error) from error
 
@@ -87,8 +87,9 @@ class _Turn:
         self._renewing.start()
 
     def is_mine(self) -> bool:
-        """Whether the turn is still ours: false from the moment on at which somebody else may take it."""
-        return datetime.now(UTC) < self._until
+        """Whether the turn is ours, and for a while longer: an act that is begun now may wait for its pace,
+        or for AWS to take more, before its call goes out."""
+        return datetime.now(UTC) < self._until - self._lease / 3
 
     def give_back(self) -> None:
         self._over.set()

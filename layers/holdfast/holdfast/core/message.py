@@ -31,7 +31,9 @@ def subject(report: Report) -> str:
 def text(report: Report, address: str, home: Home) -> str:
     """The body: what needs a person first, then what was done, then where the whole record is."""
     held_back = [one for one in report.outcomes if one.action is Action.DELETE and one.state is State.SKIPPED]
-    others = [one for one in report.outcomes if one not in held_back]
+    others = [
+        one for one in report.outcomes if one.action is not Action.DELETE or one.state is not State.SKIPPED
+    ]
     blocks = [
         f"Plan {report.plan}, slot {format_slot(report.slot)}: {str(report.status).upper()}",
         _advice(report),
@@ -43,7 +45,7 @@ def text(report: Report, address: str, home: Home) -> str:
         *_list_of(held_back, State.SKIPPED, "Not deleted"),
         _summary(report.outcomes),
         *_skipped(others),
-        *([] if report.status is Status.OK else [_again(report, home)]),
+        *([_again(report, home)] if _may_be_tried_again(report, held_back) else []),
         f"The whole record: {address}",
         f"Stack {home.stack} in {home.region}" + (f", account {home.account}" if home.account else ""),
     ]
@@ -52,7 +54,7 @@ def text(report: Report, address: str, home: Home) -> str:
 
 def _advice(report: Report) -> str:
     refused = "A guard held something back: a person has to look. Nothing was deleted against it."
-    if any(one.state in (State.FAILED, State.PENDING, State.DEFERRED) for one in report.outcomes):
+    if _is_missing_something(report):
         refused += " Besides, something is missing: see below."
     return {
         Status.OK: "Everything the plan protects has its backup.",
@@ -60,6 +62,17 @@ def _advice(report: Report) -> str:
         Status.REFUSED: refused,
         Status.FAILED: "There is no new backup. Please look today.",
     }[report.status]
+
+
+def _is_missing_something(report: Report) -> bool:
+    return any(one.state in (State.FAILED, State.PENDING, State.DEFERRED) for one in report.outcomes)
+
+
+def _may_be_tried_again(report: Report, held_back: Sequence[Outcome]) -> bool:
+    """What only the breaker held back is refused again until it is approved."""
+    if report.status is Status.OK:
+        return False
+    return _is_missing_something(report) or bool(report.problems) or not held_back
 
 
 def _again(report: Report, home: Home) -> str:

@@ -125,6 +125,12 @@ class KeepPolicy:
     minimum: int = 1
 
     @property
+    def rules(self) -> int:
+        """How many of the counts are above 0."""
+        counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
+        return sum(count > 0 for count in counts)
+
+    @property
     def is_unusable(self) -> bool:
         """Whether no deletion may rest on it: no count is above 0, or one is negative."""
         counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
@@ -157,7 +163,7 @@ class Breaker:
 
     max_delete_share: float
     max_deletes_per_run: int | None = None
-    """`None`: as many as a usual night deletes, and `core.planning.FEW_DELETES` at least."""
+    """`None`: what a usual night and one that was missed delete (see `core.planning.tripped`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -77,7 +77,10 @@ def not_there(listed: Collection[str], selection: Selection) -> list[Outcome]:
             "select.include names it, but there is no such resource of the plan's types in this Region",
         )
         for arn in selection.include
-        if arn.count(":") >= 5 and not any(sign in arn for sign in "*?[") and arn not in listed
+        if arn.count(":") >= 5
+        and not any(sign in arn for sign in "*?[")
+        and arn not in listed
+        and not any(fnmatchcase(arn, pattern) for pattern in selection.exclude)
     ]
 
 
@@ -248,19 +251,13 @@ def _wanted_copies(
     plan: Plan,
     request: Request,
 ) -> list[Backup]:
-    by_resource: dict[_ResourceKey, list[Backup]] = defaultdict(list)
-    for one in here:
-        if not one.is_copy and one.state is not BackupState.DELETING:
-            by_resource[_resource_of(one)].append(one)
-    standing: dict[_ResourceKey, list[Backup]] = defaultdict(list)
-    for copy in copies.values():
-        if copy.state is BackupState.AVAILABLE:
-            standing[_resource_of(copy)].append(copy)
-    wanted = [
-        one
-        for key, originals in by_resource.items()
-        for one in wanted_there(originals, standing[key], rule, plan, request.slot)
-    ]
+    originals = [one for one in here if not one.is_copy and one.state is not BackupState.DELETING]
+    standing = [copy for copy in copies.values() if copy.state is BackupState.AVAILABLE]
+    wanted: list[Backup] = []
+    for backups in _by_resource([*originals, *standing]).values():
+        of_one = [one for one in backups if not one.is_copy]
+        its_copies = [one for one in backups if one.is_copy]
+        wanted += wanted_there(of_one, its_copies, rule, plan, request.slot)
     return sorted(wanted, key=lambda one: (_slot(one), one.arn), reverse=True)
 
 
@@ -343,11 +340,11 @@ type _ResourceKey = tuple[str, str]
 """The name (ARN) and AWS's own id of a resource. Its backups are decided on together, and apart from those
 of a former resource of the same name: else those of an empty new table would push out the full ones."""
 
-type _Deletion = tuple[str, str, str]
+type Deletion = tuple[str, str, str]
 """The resource, Region and id of a backup that is deleted: what names it in a report as well."""
 
 FEW_DELETES = 20
-"""So many deletions never trip a breaker that has no number of its own."""
+"""So many deletions alone never trip a breaker that has no number of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,16 +362,20 @@ class PrunePlan:
         )
 
     @property
-    def locations(self) -> int:
-        """In how many places a resource has backups: what a usual night makes, and deletes at most."""
-        return len({(*_resource_of(one.backup), one.backup.region) for one in self.verdicts})
+    def listed(self) -> list[Deletion]:
+        """The deletions, as a report names them."""
+        return [(_source(one.backup), one.backup.region, one.backup.id) for one in self.deletes]
 
-    def digest(self, done: Iterable[_Deletion] = ()) -> str:
-        """Names exactly this list of deletions, for a person to approve. `done` are those of the list that
-        an earlier sweep has already carried out."""
-        listed = [(_source(one.backup), one.backup.region, one.backup.id) for one in self.deletes]
-        lines = sorted("\t".join(one) for one in [*listed, *done])
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    @property
+    def digest(self) -> str:
+        """Names exactly this list of deletions, for a person to approve."""
+        return digest_of(self.listed)
+
+
+def digest_of(deletions: Iterable[Deletion]) -> str:
+    """16 characters that name a list of deletions, in whatever order."""
+    lines = sorted("\t".join(one) for one in deletions)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def plan_prune(
@@ -387,45 +388,64 @@ def plan_prune(
     """
     verdicts: list[Verdict] = []
     for kind in standing:
-        groups = _by_resource(kind, plan, home)
-        for key in sorted(groups):
-            verdicts += _prune_resource(groups[key], kind, plan, now, home, spared.get(key[0], ""))
+        groups = _by_resource(ours(chain(*kind.by_region.values()), home, plan.name))
+        for (source, _), backups in sorted(groups.items()):
+            by_region: dict[str, list[Backup]] = defaultdict(list)
+            for one in backups:
+                by_region[one.region].append(one)
+            verdicts += _prune_resource(by_region, kind, plan, now, home, spared.get(source, ""))
     return PrunePlan(verdicts=verdicts)
 
 
-def _by_resource(kind: Standing, plan: Plan, home: Home) -> dict[_ResourceKey, dict[str, list[Backup]]]:
-    """Our backups of a kind, by resource and Region."""
-    groups: dict[_ResourceKey, dict[str, list[Backup]]] = defaultdict(lambda: defaultdict(list))
-    for region, backups in kind.by_region.items():
-        for one in ours(backups, home, plan.name):
-            groups[_resource_of(one)][region].append(one)
-    return groups
+def _by_resource(backups: Iterable[Backup]) -> dict[_ResourceKey, list[Backup]]:
+    """Our backups of a kind, by resource. Those without an id belong to the only one of their name that
+    has an id, if there is only one."""
+    groups: dict[_ResourceKey, list[Backup]] = defaultdict(list)
+    for one in backups:
+        groups[(_source(one), one.resource_id)].append(one)
+    ids: dict[str, list[str]] = defaultdict(list)
+    for source, resource_id in groups:
+        if resource_id:
+            ids[source].append(resource_id)
+    for source, known in ids.items():
+        if len(known) == 1 and (source, "") in groups:
+            groups[(source, known[0])] += groups.pop((source, ""))
+    return dict(groups)
 
 
 def left_behind(
-    standing: Iterable[Standing], plan: Plan, home: Home, covered: Collection[str] | None
+    prune: PrunePlan, now: datetime, home: Home, covered: Collection[str] | None, unlisted: Collection[str]
 ) -> list[Outcome]:
-    """A line for each resource that has backups and gets no more, so that somebody decides about them.
+    """A line for each resource that keeps backups and gets no more, so that somebody decides about them.
 
     `covered` names the resources (by ARN) that this run made a backup of or tried to; `None` when that is
-    not known. Of several resources of one name, the one with the newest backup is today's.
+    not known, as it is not for the kinds in `unlisted`. Of several resources of one name, the one with the
+    newest backup is today's.
     """
+    by_kind: dict[str, list[Backup]] = defaultdict(list)
+    for verdict in prune.verdicts:
+        if verdict.keep:
+            by_kind[verdict.backup.kind].append(verdict.backup)
     told: list[Outcome] = []
-    for kind in standing:
-        groups = _by_resource(kind, plan, home)
-        newest = {key: max(map(_slot, chain(*regions.values()))) for key, regions in groups.items()}
-        for key, regions in sorted(groups.items()):
-            source = key[0]
-            former = any(newest[other] > newest[key] for other in groups if other[0] == source)
-            if former:
+    for kind, kept in sorted(by_kind.items()):
+        groups = _by_resource(kept)
+        newest = {key: max(map(_slot, backups)) for key, backups in groups.items()}
+        todays: dict[str, datetime] = {}
+        for (source, resource_id), slot in newest.items():
+            if resource_id:
+                todays[source] = max(slot, todays.get(source, slot))
+        for key, backups in sorted(groups.items()):
+            source, resource_id = key
+            if resource_id and newest[key] < todays[source]:
                 why = "a new resource has its name"
-            elif covered is not None and source not in covered:
-                why = "it is gone, or no longer in the plan"
-            else:
+            elif kind in unlisted or covered is None or source in covered or newest[key] > now:
                 continue
-            count = sum(len(backups) for backups in regions.values())
-            reason = f"{kind.kind} {name_of(source)}: {why}; its {count} backups stay until a person decides"
-            told.append(_outcome(Action.KEEP, State.SKIPPED, kind.kind, source, home.region, reason))
+            else:
+                why = "it is gone, or no longer in the plan"
+            reason = (
+                f"{kind} {name_of(source)}: {why}; backups that stay until a person decides: {len(backups)}"
+            )
+            told.append(_outcome(Action.KEEP, State.SKIPPED, kind, source, home.region, reason))
     return told
 
 
@@ -470,33 +490,42 @@ def _needed_for_copy(
     return ""
 
 
-def tripped(prune: PrunePlan, plan: Plan, request: Request, done: Sequence[_Deletion] = ()) -> str:
+def tripped(prune: PrunePlan, plan: Plan, request: Request, listed: Sequence[Deletion] = ()) -> str:
     """The refusal when the list of deletions is longer than one run may delete unread, else nothing.
 
-    `request.approve` is the digest that a person gave. It lets exactly that list pass, and no other: the
-    whole of it, or what is left of it after `done`.
+    A night adds one backup to each location, which can push out one for each rule of the policy there: on
+    the first of a month that is a Monday, a daily, a weekly and a monthly one. So many, and one more in each
+    location for a night that was missed, a run may delete whatever the share is, and without a number of
+    the plan's own. `request.approve` is the digest that a person gave. It lets exactly the list pass that it
+    names, or what is left of it: `listed` is the list that an earlier sweep recorded.
     """
     deletes, standing = len(prune.deletes), len(prune.verdicts)
-    if not deletes or request.approve in (prune.digest(), prune.digest(done)):
+    if not deletes or _is_approved(prune, request.approve, listed):
         return ""
-    most = plan.breaker.max_deletes_per_run
-    share = plan.breaker.max_delete_share
-    usual = max(prune.locations, FEW_DELETES)
+    locations = {(_source(one.backup), one.backup.resource_id, one.backup.region) for one in prune.verdicts}
+    usual = sum(plan.policy_for(region).rules + 1 for _, _, region in locations)
+    most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
     limits = []
-    if most is None and deletes > usual:
-        limits.append(f"a usual night deletes {usual} at most (prune.max_deletes_per_run)")
+    if most is None and deletes > max(usual, FEW_DELETES):
+        limits.append(f"a usual night deletes {max(usual, FEW_DELETES)} at most (prune.max_deletes_per_run)")
     if most is not None and deletes > most:
         limits.append(f"prune.max_deletes_per_run is {most}")
-    if deletes > share * standing:
+    if deletes > share * standing and deletes > usual:
         limits.append(f"prune.max_delete_share is {share:g}")
     if not limits:
         return ""
     stale = f"The approval {request.approve} is of another list. " if request.approve else ""
-    approval = {"plan": plan.name, "slot": format_slot(request.slot), "approve": prune.digest()}
+    approval = {"plan": plan.name, "slot": format_slot(request.slot), "approve": prune.digest}
     return (
         f"{stale}{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
         f"Read the list; if it is right, invoke prune_backups with {json.dumps(approval)}"
     )
+
+
+def _is_approved(prune: PrunePlan, approve: str, listed: Sequence[Deletion]) -> bool:
+    if approve == prune.digest:
+        return True
+    return approve == digest_of(listed) and Counter(prune.listed) <= Counter(listed)
 
 
 def zone_of(plan: Plan) -> tzinfo:
@@ -510,10 +539,6 @@ def _slot(backup: Backup) -> datetime:
 
 def _source(backup: Backup) -> str:
     return _mark(backup).source
-
-
-def _resource_of(backup: Backup) -> _ResourceKey:
-    return _source(backup), backup.resource_id
 
 
 def _mark(backup: Backup) -> Mark:

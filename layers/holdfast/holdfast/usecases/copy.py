@@ -39,8 +39,9 @@ def copy_backups(
             if copier is None:
                 outcomes += _cannot_leave(here, plan, rule, request, home)
             else:
-                outcomes += _copy_kind(provider, copier, here, plan, rule, request, home, deadline, begun)
-                outcomes += _vanished(made, here, kind, plan, rule, request, home)
+                outcomes += _copy_kind(
+                    provider, copier, here, plan, rule, request, home, deadline, begun, made
+                )
     return Report(
         stage=Stage.COPY,
         plan=plan.name,
@@ -72,18 +73,11 @@ def _made(records: RecordStore, plan: Plan, request: Request) -> list[Outcome]:
 
 
 def _vanished(
-    made: Sequence[Outcome],
-    here: Sequence[Backup],
-    kind: str,
-    plan: Plan,
-    rule: CopyRule,
-    request: Request,
-    home: Home,
+    made: Sequence[Outcome], standing: Sequence[Backup], kind: str, rule: CopyRule, request: Request
 ) -> list[Outcome]:
-    """Backups of this slot that were made, and that somebody deleted before they were copied."""
-    standing = {
-        one.mark.source for one in ours(here, home, plan.name) if one.mark and one.mark.slot == request.slot
-    }
+    """Backups of this slot that were made, and that somebody deleted before they were copied. Those of a
+    slot that later ones have followed may have been pruned."""
+    present = {one.mark.source for one in standing if one.mark and one.mark.slot >= request.slot}
     return [
         replace(
             one,
@@ -93,7 +87,7 @@ def _vanished(
             reason="the backup was made, and was gone before it could be copied",
         )
         for one in made
-        if one.kind == kind and one.resource not in standing
+        if one.kind == kind and one.resource not in present
     ]
 
 
@@ -107,6 +101,7 @@ def _copy_kind(
     home: Home,
     deadline: Deadline,
     begun: Collection[tuple[str, str]],
+    made: Sequence[Outcome],
 ) -> list[Outcome]:
     try:
         there = provider.backups(rule.region)
@@ -128,7 +123,9 @@ def _copy_kind(
     def instead(step: ToCopy, state: State, reason: str) -> Outcome:
         return step.outcome(state, reason)
 
-    return [*known, *sweep(steps, act, instead, deadline)]
+    standing = ours([*here, *there], home, plan.name)
+    gone = _vanished(made, standing, provider.kind, rule, request)
+    return [*known, *gone, *sweep(steps, act, instead, deadline)]
 
 
 def _settle(provider: Provider, step: ToCopy, error: AlreadyExists) -> Outcome:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from holdfast.core.errors import NotFound, ProviderError
 from holdfast.core.model import Backup, Home, Plan, Request
-from holdfast.core.planning import PrunePlan, Standing, left_behind, plan_prune, tripped
+from holdfast.core.planning import Deletion, PrunePlan, Standing, left_behind, plan_prune, tripped
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.retention import Verdict
 from holdfast.ports import Copier, Deadline, Provider, RecordStore
@@ -29,13 +29,13 @@ def prune_backups(
     standing, refusals = _list_all(providers, copiers, plan, home)
     try:
         created = records.load(plan.name, request.slot, Stage.CREATE)
-        done = _done(records, plan, request)
+        listed = _listed(records, plan, request)
     except ProviderError as error:
-        standing, created, done = [], None, []
+        standing, created, listed = [], None, []
         refusals.append(f"The record of this slot cannot be read ({error}): nothing was deleted.")
     spared = _spared(created, standing)
     prune = plan_prune(standing, plan, request.slot, home, spared)
-    refusal = tripped(prune, plan, request, done)
+    refusal = tripped(prune, plan, request, listed)
     if request.dry_run:
         outcomes = [_foretold(verdict) for verdict in prune.verdicts]
     elif refusal:
@@ -47,18 +47,18 @@ def prune_backups(
         plan=plan.name,
         slot=request.slot,
         dry_run=request.dry_run,
-        outcomes=[*outcomes, *_left_behind(created, standing, plan, home)],
+        outcomes=[*outcomes, *_left_behind(created, prune, request, home)],
         refusals=[*refusals, refusal] if refusal else refusals,
         seconds=time.monotonic() - started,
     )
 
 
-def _done(records: RecordStore, plan: Plan, request: Request) -> list[tuple[str, str, str]]:
-    """What an earlier sweep of an approved list has deleted already."""
+def _listed(records: RecordStore, plan: Plan, request: Request) -> list[Deletion]:
+    """The list that an approval may be of, as an earlier sweep of the slot recorded it: whatever became of
+    each since."""
     record = records.load(plan.name, request.slot, Stage.PRUNE) if request.approve else None
     outcomes = record.outcomes if record else ()
-    deleted = [one for one in outcomes if one.action is Action.DELETE and one.state is State.DONE]
-    return [(one.resource, one.region, one.backup) for one in deleted]
+    return [(one.resource, one.region, one.backup) for one in outcomes if one.action is Action.DELETE]
 
 
 def _list_all(
@@ -104,14 +104,10 @@ def _spared(created: Report | None, standing: Sequence[Standing]) -> dict[str, s
     return spared | dict.fromkeys(unlisted, reason)
 
 
-def _left_behind(
-    created: Report | None, standing: Sequence[Standing], plan: Plan, home: Home
-) -> list[Outcome]:
-    """What gets no more backups. Of a kind whose resources could not be listed nothing is known."""
+def _left_behind(created: Report | None, prune: PrunePlan, request: Request, home: Home) -> list[Outcome]:
     outcomes = created.outcomes if created else ()
     covered = {one.resource for one in outcomes if one.state is not State.SKIPPED} if created else None
-    known = [kind for kind in standing if kind.kind not in _unlisted_kinds(created)]
-    return left_behind(known, plan, home, covered)
+    return left_behind(prune, request.slot, home, covered, _unlisted_kinds(created))
 
 
 def _unlisted_kinds(created: Report | None) -> set[str]:
