@@ -126,7 +126,7 @@ def test_a_create_that_stays_throttled_gives_up(dynamodb: DynamoDBWorld, clock: 
         with pytest.raises(Throttled):
             dynamodb.provider.create(ORDERS, MARK)
         stub.assert_no_pending_responses()
-    assert clock.slept == pytest.approx(0.5 + 1 + 2 + 4)
+    assert clock.slept == pytest.approx(0.5 + 1 + 2)
 
 
 @pytest.mark.parametrize(
