@@ -104,6 +104,14 @@ def test_a_turn_that_somebody_took_over_is_lost_and_not_given_back(s3: "S3Client
         assert not others()
 
 
+def test_a_turn_that_cannot_be_renewed_is_over_before_somebody_else_may_take_it(s3: "S3Client") -> None:
+    with S3Turns(client=s3, bucket=BUCKET, lease_seconds=3).taken("nightly") as is_mine:
+        taken_until(s3, datetime.now(UTC) + timedelta(hours=1))
+        assert is_mine()
+        time.sleep(2.1)
+        assert not is_mine()
+
+
 def test_of_two_that_read_a_free_turn_at_once_only_one_has_it(s3: "S3Client") -> None:
     both_have_read = Barrier(2, timeout=10)
     both_have_tried = Barrier(2, timeout=10)

@@ -232,6 +232,12 @@ class TestNamedResources:
         assert outcome.state is State.FAILED
         assert outcome.reason.startswith("select.include names it, but there is no such resource")
 
+    def test_one_of_a_kind_that_could_not_be_listed_is_not_called_missing(self, world: World) -> None:
+        there = "arn:aws:rds:us-east-1:123456789012:db:rds-test"
+        world.plan = a_plan(select=Selection(tags=TAGS, include=(there,), types=frozenset(KINDS)))
+        world.cloud.fail("resources", "rds", AccessDenied)
+        assert there not in {one.resource for one in world.create().outcomes}
+
     def test_one_that_is_there_and_a_glob_that_matches_nothing_do_not(self, world: World) -> None:
         there = "arn:aws:rds:us-east-1:123456789012:db:rds-test"
         select = Selection(tags=TAGS, include=(there, "*:db:nothing-*"), types=frozenset(KINDS))

@@ -27,6 +27,7 @@ from holdfast.core.planning import (
     digest_of,
     is_ours,
     left_behind,
+    not_there,
     ours,
     plan_copies,
     plan_creates,
@@ -90,6 +91,11 @@ class TestOurs:
     def test_only_what_this_stack_made_for_this_plan_is_ours(self, backup: Backup, expected: bool) -> None:
         assert is_ours(backup, HOME, "nightly") is expected
         assert ours([backup], HOME, "nightly") == ([backup] if expected else [])
+
+
+def test_what_is_named_and_excluded_is_not_missed() -> None:
+    assert not_there(set(), Selection(include=(DATABASE,), exclude=(DATABASE,))) == []
+    assert [one.resource for one in not_there(set(), Selection(include=(DATABASE,)))] == [DATABASE]
 
 
 OPTED_OUT_REASON = "its tag holdfast:plan=none takes it out of every plan that does not name it"
@@ -569,6 +575,16 @@ class TestBreaker:
         limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
         less = self.prune.listed[1:]
         assert refusal_of(self.prune, limit, digest_of(less), less) != ""
+
+    def test_a_recorded_list_is_not_approved_by_another_digest(self) -> None:
+        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
+        assert refusal_of(self.prune, limit, "0" * 16, self.prune.listed) != ""
+
+    def test_without_a_number_more_than_a_usual_night_deletes_is_refused(self) -> None:
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(3)]
+        month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(30)])
+        refusal = refusal_of(month, Breaker(max_delete_share=1.0))
+        assert "a usual night deletes 20 at most (prune.max_deletes_per_run)" in refusal
 
     @pytest.mark.parametrize("rules", [("daily",), ("daily", "weekly", "monthly")])
     @pytest.mark.parametrize("days", [2, 7])
