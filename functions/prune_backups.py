@@ -22,6 +22,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = parse_request(event, datetime.now(UTC), also=("approve",))
     plan = app.plans.get(request.plan)
     report = prune_backups(
-        app.providers, app.copiers, app.records, plan, request, app.home, deadline_of(context)
+        app.providers,
+        app.copiers,
+        app.hold_lists,
+        app.records,
+        plan,
+        request,
+        app.home,
+        deadline_of(context),
     )
     return finish(report, request, app.records, logger, metrics)

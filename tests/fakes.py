@@ -15,6 +15,7 @@ from threading import RLock
 from holdfast.core import naming
 from holdfast.core.errors import (
     AlreadyExists,
+    HoldfastError,
     NoAnswer,
     NotFound,
     NotReady,
@@ -23,8 +24,10 @@ from holdfast.core.errors import (
     QuotaReached,
     Throttled,
 )
-from holdfast.core.model import Backup, BackupState, Mark, Plan, Resource, region_of
+from holdfast.core.holds import Hold
+from holdfast.core.model import Backup, BackupState, Mark, Plan, Resource, Retention, region_of
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
+from holdfast.core.told import Told, told_from_dict, told_now, told_to_dict
 from holdfast.ports import Message, ResourceQuery
 
 HOME = "us-east-1"
@@ -512,6 +515,15 @@ class FakeRecords:
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, object]] = {}
+        self._told: dict[str, dict[str, object]] = {}
+
+    def told(self, plan: str) -> Told | None:
+        return told_from_dict(self._told[plan]) if plan in self._told else None
+
+    def tell(self, plan: str, slot: datetime, retention: Retention) -> None:
+        now = told_now(self.told(plan), slot, retention)
+        if now is not None:
+            self._told[plan] = told_to_dict(now)
 
     def save(self, report: Report) -> str:
         earlier = self.load(report.plan, report.slot, report.stage)
@@ -525,6 +537,19 @@ class FakeRecords:
     def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
         document = self.documents.get(self.address(plan, slot, stage))
         return report_from_dict(document) if document is not None else None
+
+
+class FakeHoldList:
+    """The port `HoldList`. `failing` is raised by each reading."""
+
+    def __init__(self, *holds: Hold) -> None:
+        self.holds = list(holds)
+        self.failing: HoldfastError | None = None
+
+    def read(self) -> Sequence[Hold]:
+        if self.failing:
+            raise self.failing
+        return tuple(self.holds)
 
 
 class FakeNotifier:

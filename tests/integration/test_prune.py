@@ -277,7 +277,7 @@ class TestGuard3OnlyOurs:
             a_world(nights=3), lambda w: w.cloud.tag_backup(of_night(w, 2).arn, {HOLD_TAG: "lawyers"})
         )
         [outcome] = world.prune().outcomes
-        assert (outcome.state, outcome.reason) == (State.SKIPPED, "kept after all: held")
+        assert (outcome.state, outcome.reason) == (State.SKIPPED, "kept after all: held: lawyers")
         assert nights_left(world) == [0, 1, 2]
 
     def test_a_hold_holds(self) -> None:

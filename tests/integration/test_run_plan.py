@@ -409,6 +409,7 @@ def an_app(world: World) -> App:
             copy_regions=(AWAY_REGION,),
             rds_calls_per_second=5,
             topic_arn="",
+            holds_parameter="",
             stage_functions={str(stage): name for stage, name in FUNCTIONS.items()},
         ),
         boto3.Session(region_name="us-east-1"),

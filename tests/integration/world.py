@@ -19,12 +19,15 @@ from tests.fakes import (
     KINDS,
     FakeCloud,
     FakeCopier,
+    FakeHoldList,
     FakeNotifier,
     FakePlans,
     FakeRecords,
     FakeTurns,
     provider_for,
 )
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def plenty() -> float:
@@ -55,6 +58,10 @@ class World:
     turns: FakeTurns = field(default_factory=FakeTurns)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     providers: dict[str, Provider] = field(default_factory=dict)
+    holds: FakeHoldList = field(default_factory=FakeHoldList)
+    """The hold list of DynamoDB."""
+    people_know: bool = True
+    """Whether messages have long told of the plan's retention, whatever it is."""
 
     def __post_init__(self) -> None:
         for kind in KINDS:
@@ -81,9 +88,19 @@ class World:
 
     def prune(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
         request = request or a_request()
-        return self._kept(
-            prune_backups(self.providers, self.copiers, self.records, self.plan, request, HOME, deadline)
+        if self.people_know:
+            self.records.tell(self.plan.name, LONG_AGO, self.plan.retention(HOME.region))
+        report = prune_backups(
+            self.providers,
+            self.copiers,
+            {"dynamodb": self.holds},
+            self.records,
+            self.plan,
+            request,
+            HOME,
+            deadline,
         )
+        return self._kept(report)
 
     def publish(self, request: Request | None = None, *problems: str) -> Published:
         request = replace(request or a_request(), problems=problems)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "holdfast" / "holdfast"
 FUNCTIONS = ROOT / "functions"
 
-EDGE = {"plans", "events", "settings", "stage", "telemetry"}
+EDGE = {"plans", "holds", "events", "settings", "stage", "telemetry"}
 """Modules that stand between Lambda and the use cases: what comes in is read there, what goes out is told."""
 
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -21,11 +21,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "usecases": {"usecases", "ports", "core"},
     "adapters": {"adapters", "ports", "core"},
     "plans": {"core"},
+    "holds": {"core"},
     "settings": {"core"},
     "events": {"plans", "core"},
     "telemetry": {"core"},
     "stage": {"telemetry", "usecases", "ports", "core"},
-    "bootstrap": {"adapters", "plans", "settings", "ports", "core"},
+    "bootstrap": {"adapters", "plans", "holds", "settings", "ports", "core"},
     "functions": {"bootstrap", "usecases", "events", "stage"},
 }
 RULES: Mapping[str, str] = {

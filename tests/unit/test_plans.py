@@ -104,7 +104,10 @@ COUNT = "give a whole number from 0 to 10000"
         ),
         (
             changed(keep={"daily": 7, "dayly": 1}),
-            ("keep.dayly: unknown key; allowed are daily, hourly, last, minimum, monthly, weekly, yearly"),
+            (
+                "keep.dayly: unknown key; allowed are daily, hourly, last, minimum, monthly, oldest, "
+                "weekly, within, yearly"
+            ),
         ),
         (
             changed(select={"tag": {}, "tags": {"a": "b"}}),
@@ -176,14 +179,14 @@ COUNT = "give a whole number from 0 to 10000"
             changed(keep={}),
             (
                 "keep: no count is above 0, so it would keep nothing; give at least one of last, "
-                "hourly, daily, weekly, monthly, yearly"
+                "hourly, daily, weekly, monthly, yearly, or within"
             ),
         ),
         (
             changed(keep={"minimum": 5}),
             (
                 "keep: no count is above 0, so it would keep nothing; give at least one "
-                "of last, hourly, daily, weekly, monthly, yearly"
+                "of last, hourly, daily, weekly, monthly, yearly, or within"
             ),
         ),
         (changed(keep={"daily": -1}), f"keep.daily: -1 is not allowed; {COUNT}"),

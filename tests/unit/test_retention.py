@@ -209,7 +209,7 @@ class TestEvidence:
             (a_backup(NIGHT, state=BackupState.CREATING), "not finished: creating"),
             (a_backup(NIGHT, state=BackupState.DELETING), "not finished: deleting"),
             (a_backup(NIGHT, tags={HOLD_TAG: ""}), "held"),
-            (a_backup(NIGHT, state=BackupState.FAILED, tags={HOLD_TAG: "x"}), "held"),
+            (a_backup(NIGHT, state=BackupState.FAILED, tags={HOLD_TAG: "case 17"}), "held: case 17"),
             (a_backup(nights_ago(-1)), "dated in the future"),
             (a_backup(NIGHT, state=BackupState.FAILED), "it failed, and no newer good backup stands yet"),
         ],
@@ -256,9 +256,36 @@ class TestEvidence:
     def test_the_newest_good_one_stays_even_without_a_floor(self, minimum: int) -> None:
         assert kept(["2026-11-22T02:00"], KeepPolicy(daily=1, minimum=minimum)) == ["2026-11-22T02:00"]
 
-    def test_a_backup_without_a_mark_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="bears no mark"):
-            decide([a_backup(ours=False)], KeepPolicy(daily=1), NIGHT, UTC)
+    def test_what_is_not_ours_is_kept_and_takes_no_place(self) -> None:
+        foreign = replace(a_backup(NIGHT, ours=False), arn=f"{DATABASE}-by-hand")
+        assert self.verdict_of(foreign, others=[self.older]) == (
+            True,
+            "not ours: it does not bear Holdfast's mark",
+        )
+        assert self.verdict_of(self.older, others=[foreign]) == (True, "daily 1 of 1")
+
+    def test_a_backup_that_a_listing_shows_twice_is_one(self) -> None:
+        newest = a_backup(NIGHT)
+        verdicts = decide([newest, newest, self.older], KeepPolicy(last=2), NIGHT, UTC)
+        assert [(one.backup, one.keep) for one in verdicts] == [(newest, True), (self.older, True)]
+
+    @pytest.mark.parametrize(
+        ("changed", "reason"),
+        [
+            (a_backup(NIGHT, state=BackupState.DELETING), "not finished: deleting"),
+            (a_backup(NIGHT, tags={HOLD_TAG: ""}), "held"),
+            (a_backup(NIGHT, ours=False), "not ours: it does not bear Holdfast's mark"),
+        ],
+        ids=["going", "held", "no longer ours"],
+    )
+    def test_of_two_states_of_one_backup_the_less_reliable_is_believed(
+        self, changed: Backup, reason: str
+    ) -> None:
+        for twice in ([a_backup(NIGHT), changed], [changed, a_backup(NIGHT)]):
+            verdicts = decide([*twice, self.older], KeepPolicy(daily=1), NIGHT, UTC)
+            assert [(one.keep, one.reason) for one in verdicts if one.backup == changed] == [(True, reason)]
+            assert [one.keep for one in verdicts if one.backup == self.older] == [True]
+            assert len(verdicts) == 2
 
 
 # --- properties ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ def test_what_is_left_out_has_its_default() -> None:
         copy_regions=(),
         rds_calls_per_second=5.0,
         topic_arn="",
+        holds_parameter="",
         stage_functions={},
     )
 

@@ -332,6 +332,7 @@ class TestFunctions:
         assert settings.copy_regions == (AWAY,)
         assert settings.rds_calls_per_second == 5
         assert settings.topic_arn == ("<ReportTopic>" if file == "publish_report" else "")
+        assert settings.holds_parameter == (f"/{STACK}/holds" if file == "prune_backups" else "")
         stages = {
             "create": "CreateBackupsFunction",
             "copy": "CopyBackupsFunction",
@@ -345,6 +346,7 @@ class TestFunctions:
         own = {
             "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in ("CREATE", "COPY", "PRUNE", "REPORT")},
             "publish_report": {"HOLDFAST_TOPIC_ARN"},
+            "prune_backups": {"HOLDFAST_HOLDS_PARAMETER"},
         }
         assert set(environment(Stack(), logical_id)) == own.get(file, set()) | {
             "HOLDFAST_BUCKET",

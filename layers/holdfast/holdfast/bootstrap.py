@@ -18,18 +18,22 @@ from holdfast.adapters.rds_common import RdsRegions
 from holdfast.adapters.s3_records import S3Records
 from holdfast.adapters.s3_turns import S3Turns
 from holdfast.adapters.sns import SnsNotifier
+from holdfast.adapters.ssm_holds import SsmHolds
 from holdfast.adapters.ssm_plans import SsmPlans
 from holdfast.adapters.tagging import Tagging
 from holdfast.core.errors import SettingsError
+from holdfast.core.holds import Hold
 from holdfast.core.model import Home, Plan, account_of
+from holdfast.holds import parse_holds
 from holdfast.plans import PlanLimits, parse_plan
-from holdfast.ports import Copier, Notifier, PlanStore, Provider, RecordStore, Turns
+from holdfast.ports import Copier, HoldList, Notifier, PlanStore, Provider, RecordStore, Turns
 from holdfast.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
 
     from holdfast.adapters.durable import DurableRun
 
@@ -58,6 +62,18 @@ class App:
         return {self._rds.kind: self._rds, self._aurora.kind: self._aurora}
 
     @cached_property
+    def hold_lists(self) -> Mapping[str, HoldList]:
+        """The lists of holds of those kinds whose backups cannot carry the tag."""
+        parameter = self.settings.holds_parameter
+        if not parameter:
+            raise SettingsError("HOLDFAST_HOLDS_PARAMETER is missing (see template.yaml)")
+
+        def parse(text: str) -> tuple[Hold, ...]:
+            return parse_holds(text, f"in the SSM parameter {parameter}", "dynamodb")
+
+        return {self._dynamodb.kind: SsmHolds(client=self._ssm, parameter=parameter, parse=parse)}
+
+    @cached_property
     def plans(self) -> PlanStore:
         limits = PlanLimits(
             kinds=KINDS, home_region=self.home.region, copy_regions=self.settings.copy_regions
@@ -66,8 +82,7 @@ class App:
         def parse(name: str, text: str) -> Plan:
             return parse_plan(name, text, limits)
 
-        client = self._session.client("ssm", config=client_config())
-        return SsmPlans(client=client, path=self.settings.plans_path, parse=parse)
+        return SsmPlans(client=self._ssm, path=self.settings.plans_path, parse=parse)
 
     @cached_property
     def records(self) -> RecordStore:
@@ -116,6 +131,10 @@ class App:
         return RdsRegions(
             clients=client, home=self.home.region, calls_per_second=self.settings.rds_calls_per_second
         )
+
+    @cached_property
+    def _ssm(self) -> "SSMClient":
+        return self._session.client("ssm", config=client_config())
 
     @cached_property
     def _s3(self) -> "S3Client":

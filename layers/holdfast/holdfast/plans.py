@@ -24,8 +24,11 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from holdfast.core.errors import PlanError
 from holdfast.core.model import Breaker, CopyRule, KeepPolicy, Plan, Selection, region_of
 from holdfast.core.naming import PLAN_NAME
+from holdfast.core.spans import parse_span
 
 PLAN_NAME_RULE = "1 to 32 lower-case letters and digits, a letter first"
+
+WITHIN_RULE = "a length of time above 0 in years, months, days and hours, such as 14d, 36h or 1y6m"
 
 _Count = Annotated[int, Field(ge=0, le=10_000, description="a whole number from 0 to 10000")]
 _Text = Annotated[str, Field(min_length=1, max_length=2048)]
@@ -44,19 +47,29 @@ class _Keep(_Document):
     weekly: _Count = 0
     monthly: _Count = 0
     yearly: _Count = 0
+    within: str | None = Field(default=None, description=WITHIN_RULE)
+    oldest: bool = Field(default=False, description="true or false")
     minimum: int = Field(default=2, ge=1, le=10_000, description="a whole number from 1 to 10000")
+
+    @field_validator("within")
+    @classmethod
+    def _length_of_time(cls, value: str | None) -> str | None:
+        if value is not None and parse_span(value) is None:
+            raise _mistake(f"{json.dumps(value)} is not allowed; give {WITHIN_RULE}")
+        return value
 
     @model_validator(mode="after")
     def _keeps_something(self) -> Self:
         if self.policy().is_unusable:
             raise _mistake(
                 "no count is above 0, so it would keep nothing; "
-                "give at least one of last, hourly, daily, weekly, monthly, yearly"
+                "give at least one of last, hourly, daily, weekly, monthly, yearly, or within"
             )
         return self
 
     def policy(self) -> KeepPolicy:
-        return KeepPolicy(**self.model_dump())
+        within = parse_span(self.within) if self.within is not None else None
+        return KeepPolicy(**self.model_dump(exclude={"within"}), within=within)
 
 
 class _Select(_Document):

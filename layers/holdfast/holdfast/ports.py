@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from holdfast.core.model import Backup, Mark, Plan, Resource
+from holdfast.core.holds import Hold
+from holdfast.core.model import Backup, Mark, Plan, Resource, Retention
 from holdfast.core.report import Report, Stage
+from holdfast.core.told import Told
 
 type Deadline = Callable[[], float]
 """Seconds left before this work must be over."""
@@ -66,6 +68,13 @@ class Copier(Protocol):
         """
 
 
+class HoldList(Protocol):
+    """Where people keep the holds of backups that cannot carry a tag."""
+
+    def read(self) -> Sequence[Hold]:
+        """The holds as they are this moment. Raises `HoldListError` when they cannot be understood."""
+
+
 class PlanStore(Protocol):
     """Where plans are kept."""
 
@@ -85,6 +94,12 @@ class RecordStore(Protocol):
 
     def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
         """The record of a stage, or `None` when it left none."""
+
+    def told(self, plan: str) -> Told | None:
+        """What the messages tell that the plan keeps; `None` when none told yet."""
+
+    def tell(self, plan: str, slot: datetime, retention: Retention) -> None:
+        """Note that the message of the slot told of the plan's retention (`core.told.told_now`)."""
 
 
 class Turns(Protocol):

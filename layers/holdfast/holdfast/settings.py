@@ -17,6 +17,7 @@ class Settings:
     copy_regions: tuple[str, ...]
     rds_calls_per_second: float
     topic_arn: str
+    holds_parameter: str
     stage_functions: Mapping[str, str]
     """The alias to invoke of each stage, by the stage's name."""
 
@@ -52,6 +53,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ),
         rds_calls_per_second=rate,
         topic_arn=environment.get("HOLDFAST_TOPIC_ARN", ""),
+        holds_parameter=environment.get("HOLDFAST_HOLDS_PARAMETER", ""),
         stage_functions={
             stage: environment[name] for stage, name in _STAGE_VARIABLES.items() if environment.get(name)
         },

@@ -32,6 +32,8 @@ def tell(report: Report, logger: Logger, metrics: Metrics) -> None:
         )
     for sentence in (*report.refusals, *report.problems):
         logger.error(sentence)
+    for sentence in report.notices:
+        logger.warning(sentence)
     logger.info("finished", status=str(report.status), counts=report.counts)
     if not report.dry_run:
         _count(report, metrics)

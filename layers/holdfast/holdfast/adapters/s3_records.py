@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.s3_documents import ChangedMeanwhile, S3Documents
+from holdfast.core.model import Retention
 from holdfast.core.naming import compact_slot
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
+from holdfast.core.told import Told, told_from_dict, told_now, told_to_dict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -14,7 +16,8 @@ SAVE_ATTEMPTS = 5
 
 
 class S3Records:
-    """One object a plan, slot and stage: `runs/<plan>/<slot>/<stage>.json`."""
+    """One object a plan, slot and stage: `runs/<plan>/<slot>/<stage>.json`; and one a plan that says what
+    people were told of its retention: `told/<plan>.json`."""
 
     def __init__(self, *, client: "S3Client", bucket: str) -> None:
         self._documents = S3Documents(client=client, bucket=bucket)
@@ -40,6 +43,25 @@ class S3Records:
         """Raises `ProviderError` when there is a record that cannot be read."""
         return self._load(_key(plan, slot, stage))[0]
 
+    def told(self, plan: str) -> Told | None:
+        """Raises `ProviderError` when there is such a document that cannot be read."""
+        return self._told(plan)[0]
+
+    def tell(self, plan: str, slot: datetime, retention: Retention) -> None:
+        told, tag = self._told(plan)
+        now = told_now(told, slot, retention)
+        if now is not None:
+            self._documents.write(_told_key(plan), told_to_dict(now), tag)
+
+    def _told(self, plan: str) -> tuple[Told | None, str]:
+        document, tag = self._documents.read(_told_key(plan))
+        if not tag:
+            return None, ""
+        try:
+            return told_from_dict(document), tag
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._documents.broken(_told_key(plan), error) from error
+
     def _save(self, key: str, report: Report) -> str:
         earlier, tag = self._load(key)
         self._documents.write(key, carry_over(earlier, report).to_dict(), tag)
@@ -54,6 +76,10 @@ class S3Records:
             return report_from_dict(document), tag
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._documents.broken(key, error) from error
+
+
+def _told_key(plan: str) -> str:
+    return f"told/{plan}.json"
 
 
 def _key(plan: str, slot: datetime, stage: Stage) -> str:

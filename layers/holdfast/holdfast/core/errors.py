@@ -19,6 +19,14 @@ class PlanError(HoldfastError):
         super().__init__(f"plan {plan!r} cannot be used: " + "; ".join(self.problems))
 
 
+class HoldListError(HoldfastError):
+    """A hold list that cannot be used. Carries every mistake found, not the first alone."""
+
+    def __init__(self, place: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"the hold list {place} cannot be used: " + "; ".join(self.problems))
+
+
 class RequestError(HoldfastError):
     """An event that does not say what it wants in the way that is documented."""
 

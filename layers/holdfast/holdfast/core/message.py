@@ -17,6 +17,7 @@ _VERBS = {
     Action.CREATE: "back up",
     Action.COPY: "copy",
     Action.DELETE: "delete",
+    Action.ANNOUNCE: "delete",
     Action.KEEP: "keep",
 }
 
@@ -31,18 +32,20 @@ def subject(report: Report) -> str:
 def text(report: Report, address: str, home: Home) -> str:
     """The body: what needs a person first, then what was done, then where the whole record is."""
     held_back = [one for one in report.outcomes if one.action is Action.DELETE and one.state is State.SKIPPED]
-    others = [
-        one for one in report.outcomes if one.action is not Action.DELETE or one.state is not State.SKIPPED
-    ]
+    announced = [one for one in report.outcomes if one.action is Action.ANNOUNCE]
+    told = {id(one) for one in (*held_back, *announced)}
+    others = [one for one in report.outcomes if id(one) not in told]
     blocks = [
         f"Plan {report.plan}, slot {format_slot(report.slot)}: {str(report.status).upper()}",
         _advice(report),
         *_sentences("Refused", report.refusals),
         *_sentences("Could not be done", report.problems),
+        *_sentences("New", report.notices),
         *_list_of(others, State.FAILED, "Failed"),
         *_list_of(others, State.PENDING, "Not finished"),
         *_list_of(others, State.DEFERRED, "Put off"),
         *_list_of(held_back, State.SKIPPED, "Not deleted"),
+        *_list_of(announced, State.SKIPPED, "Kept for now, and deleted by the next run"),
         _summary(report.outcomes),
         *_skipped(others),
         *([_again(report, home)] if _may_be_tried_again(report, held_back) else []),

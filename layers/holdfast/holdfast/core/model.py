@@ -1,9 +1,11 @@
 """The words of the design as types. All values are immutable; all instants are aware and in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from holdfast.core.spans import Span
 
 HOLD_TAG = "holdfast:hold"
 PLAN_TAG = "holdfast:plan"
@@ -109,11 +111,30 @@ class Backup:
         return self.mark is not None and bool(self.mark.copy_of)
 
 
+def mark_of(backup: Backup) -> Mark:
+    """The mark of one of our own backups. Raises `ValueError` about one that bears none."""
+    if backup.mark is None:
+        raise ValueError(f"{backup.arn} bears no mark: this is decided about our own backups alone")
+    return backup.mark
+
+
+def slot_of(backup: Backup) -> datetime:
+    """The slot of one of our own backups."""
+    return mark_of(backup).slot
+
+
+def source_of(backup: Backup) -> str:
+    """The ARN of the resource of one of our own backups."""
+    return mark_of(backup).source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepPolicy:
-    """How many backups to keep, by restic's rules (see `core.retention`). `minimum` is a floor.
+    """How many backups to keep, by restic's rules (see `core.retention`).
 
-    Counts are of periods that hold a backup, not of calendar periods.
+    Counts are of periods that hold a backup, not of calendar periods. `within` keeps all that is younger
+    than that, seen from the newest good backup. `oldest` keeps the oldest one too, for as long as a count
+    is not used up. `minimum` is a floor.
     """
 
     last: int = 0
@@ -122,19 +143,30 @@ class KeepPolicy:
     weekly: int = 0
     monthly: int = 0
     yearly: int = 0
+    within: Span | None = None
+    oldest: bool = False
     minimum: int = 1
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """Those of the rules that count periods."""
+        return self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly
+
+    @property
     def rules(self) -> int:
-        """How many of the counts are above 0."""
-        counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
-        return sum(count > 0 for count in counts)
+        """How many rules keep something."""
+        return sum(count > 0 for count in self.counts) + (self.within is not None)
 
     @property
     def is_unusable(self) -> bool:
-        """Whether no deletion may rest on it: no count is above 0, or one is negative."""
-        counts = (self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly)
-        return not any(counts) or min(counts) < 0
+        """Whether no deletion may rest on it: it has no rule that keeps something, or a negative amount."""
+        if min(self.counts) < 0 or (self.within is not None and not self.within.is_positive):
+            return True
+        return not self.rules
+
+
+KEEP_ALL = KeepPolicy()
+"""Without a rule nothing is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +199,14 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What a plan keeps everywhere: the policy of each Region, and the zone of their periods."""
+
+    policies: Mapping[str, KeepPolicy] = field(default_factory=dict)
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A named policy. `docs/plans.md` says what each key means."""
 
@@ -183,6 +223,21 @@ class Plan:
     def policy_for(self, region: str) -> KeepPolicy:
         """The policy of a location: that of the copy rule for the Region, else the plan's own."""
         return next((rule.keep for rule in self.copies if rule.region == region), self.keep)
+
+    def retention(self, home_region: str) -> Retention:
+        """What the plan keeps in its home Region and where it copies to."""
+        policies = {home_region: self.keep} | {rule.region: rule.keep for rule in self.copies}
+        return Retention(policies=policies, time_zone=self.time_zone)
+
+    def keeping(self, retention: Retention, home_region: str) -> "Plan":
+        """The same plan with another retention. Where that has no policy, everything is kept."""
+        policies = retention.policies
+        return replace(
+            self,
+            keep=policies.get(home_region, KEEP_ALL),
+            copies=tuple(replace(rule, keep=policies.get(rule.region, KEEP_ALL)) for rule in self.copies),
+            time_zone=retention.time_zone,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

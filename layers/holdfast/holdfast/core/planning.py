@@ -1,13 +1,13 @@
-"""What a stage is to do: what there is, compared with what the plan wants. Every step has its reason."""
+"""What to create and to copy: what there is, compared with what the plan wants. Every step has its reason.
 
-import hashlib
-import json
-from collections import Counter, defaultdict
+`core.pruning` says what to delete.
+"""
+
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
-from itertools import chain
 from zoneinfo import ZoneInfo
 
 from holdfast.core.model import (
@@ -22,28 +22,32 @@ from holdfast.core.model import (
     Request,
     Resource,
     Selection,
-    name_of,
     region_of,
+    slot_of,
+    source_of,
 )
 from holdfast.core.naming import format_slot
 from holdfast.core.report import Action, Outcome, State
-from holdfast.core.retention import Verdict, decide
+from holdfast.core.retention import decide, most_useful_last
 
 
-def is_ours(backup: Backup, home: Home, plan: str) -> bool:
-    """Whether this stack made the backup for this plan. Another Region's stack of the same name did not."""
+def why_not_ours(backup: Backup, home: Home, plan: str) -> str:
+    """Who else than this stack, for this plan, made the backup; empty when nobody else did."""
     mark = backup.mark
-    return (
-        mark is not None
-        and mark.stack == home.stack
-        and mark.plan == plan
-        and region_of(mark.source) == home.region
-    )
+    if mark is None:
+        return "not ours: it does not bear Holdfast's mark"
+    if mark.stack != home.stack:
+        return f"not ours: the stack {mark.stack} made it"
+    if region_of(mark.source) != home.region:
+        return f"not ours: the stack {mark.stack} in {region_of(mark.source)} made it"
+    if mark.plan != plan:
+        return f"not ours: it was made for the plan {mark.plan}"
+    return ""
 
 
 def ours(backups: Iterable[Backup], home: Home, plan: str) -> list[Backup]:
     """Those of the backups that this stack made for this plan."""
-    return [one for one in backups if is_ours(one, home, plan)]
+    return [one for one in backups if not why_not_ours(one, home, plan)]
 
 
 # --- selecting -------------------------------------------------------------------------------------------
@@ -59,7 +63,7 @@ def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Re
             continue
         why_out = _why_out(one, selection)
         if why_out:
-            left.append(_outcome(Action.CREATE, State.SKIPPED, one.kind, one.arn, one.region, why_out))
+            left.append(outcome_of(Action.CREATE, State.SKIPPED, one.kind, one.arn, one.region, why_out))
         else:
             chosen.append(one)
     return chosen, left
@@ -68,7 +72,7 @@ def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Re
 def not_there(listed: Collection[str], selection: Selection) -> list[Outcome]:
     """A failure for each resource that the plan names by its whole ARN and that is not among the listed."""
     return [
-        _outcome(
+        outcome_of(
             Action.CREATE,
             State.FAILED,
             arn.split(":")[2],
@@ -110,9 +114,9 @@ class ToCreate:
     mark: Mark
     reason: str
 
-    def outcome(self, state: State, reason: str, backup: str = "") -> Outcome:
+    def outcome(self, state: State, reason: str, made: Backup | None = None) -> Outcome:
         one = self.resource
-        return _outcome(Action.CREATE, state, one.kind, one.arn, one.region, reason, backup)
+        return outcome_of(Action.CREATE, state, one.kind, one.arn, one.region, reason, made)
 
 
 def plan_creates(
@@ -121,7 +125,7 @@ def plan_creates(
     """What to create for the slot, and an outcome for each resource that needs no call or cannot have one."""
     of_slot = {
         one.mark.source: one
-        for one in sorted(ours(backups, home, request.plan), key=_most_useful_last)
+        for one in sorted(ours(backups, home, request.plan), key=most_useful_last)
         if one.mark is not None and one.mark.slot == request.slot and not one.is_copy
     }
     steps: list[ToCreate] = []
@@ -139,7 +143,7 @@ def plan_creates(
         )
         made = of_slot.get(one.arn)
         if made is not None and _same_resource(made.resource_id, one.resource_id):
-            outcomes.append(step.outcome(*state_of_created(made), made.id))
+            outcomes.append(step.outcome(*state_of_created(made), made))
         elif one.unready:
             outcomes.append(step.outcome(State.PENDING if one.transient else State.FAILED, one.unready))
         else:
@@ -168,11 +172,6 @@ def state_of_created(backup: Backup) -> tuple[State, str]:
             )
 
 
-def _most_useful_last(backup: Backup) -> int:
-    order = (BackupState.FAILED, BackupState.DELETING, BackupState.CREATING, BackupState.AVAILABLE)
-    return order.index(backup.state)
-
-
 # --- copying ---------------------------------------------------------------------------------------------
 
 
@@ -188,7 +187,7 @@ class ToCopy:
 
     def outcome(self, state: State, reason: str) -> Outcome:
         one = self.backup
-        return _outcome(Action.COPY, state, one.kind, self.mark.source, self.region, reason, one.id)
+        return outcome_of(Action.COPY, state, one.kind, self.mark.source, self.region, reason, one)
 
 
 def plan_copies(
@@ -239,7 +238,7 @@ def _live_copies(there: Iterable[Backup]) -> dict[tuple[str, datetime], Backup]:
     """The copies by source and slot."""
     return {
         (one.mark.source, one.mark.slot): one
-        for one in sorted(there, key=_most_useful_last)
+        for one in sorted(there, key=most_useful_last)
         if one.mark is not None and one.is_copy
     }
 
@@ -254,11 +253,11 @@ def _wanted_copies(
     originals = [one for one in here if not one.is_copy and one.state is not BackupState.DELETING]
     standing = [copy for copy in copies.values() if copy.state is BackupState.AVAILABLE]
     wanted: list[Backup] = []
-    for backups in _by_resource([*originals, *standing]).values():
+    for backups in by_resource([*originals, *standing]).values():
         of_one = [one for one in backups if not one.is_copy]
         its_copies = [one for one in backups if one.is_copy]
         wanted += wanted_there(of_one, its_copies, rule, plan, request.slot)
-    return sorted(wanted, key=lambda one: (_slot(one), one.arn), reverse=True)
+    return sorted(wanted, key=lambda one: (slot_of(one), one.arn), reverse=True)
 
 
 def wanted_there(
@@ -273,7 +272,7 @@ def wanted_there(
     hopeful = [
         replace(one, state=BackupState.AVAILABLE, tags={})
         for one in originals
-        if one.state in (BackupState.CREATING, BackupState.AVAILABLE) and _slot(one) <= now
+        if one.state in (BackupState.CREATING, BackupState.AVAILABLE) and slot_of(one) <= now
     ]
     known = {one.mark.slot for one in hopeful if one.mark is not None}
     orphans = [one for one in copies if one.mark is not None and one.mark.slot not in known]
@@ -323,86 +322,20 @@ def _hindrance(original: Backup, rule: CopyRule) -> tuple[State, str] | None:
     return None
 
 
-# --- pruning ---------------------------------------------------------------------------------------------
+# --- what the stages share -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """All backups of one kind, by the Region they stand in: the home Region and each copy Region."""
-
-    kind: str
-    by_region: Mapping[str, Sequence[Backup]]
-    copied: bool
-    """Whether backups of this kind can be copied, so that their copies are to be waited for."""
-
-
-type _ResourceKey = tuple[str, str]
+type ResourceKey = tuple[str, str]
 """The name (ARN) and AWS's own id of a resource. Its backups are decided on together, and apart from those
 of a former resource of the same name: else those of an empty new table would push out the full ones."""
 
-type Deletion = tuple[str, str, str]
-"""The resource, Region and id of a backup that is deleted: what names it in a report as well."""
 
-FEW_DELETES = 20
-"""So many deletions alone never trip a breaker that has no number of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrunePlan:
-    """A verdict for every backup of ours, and the digest of those to delete."""
-
-    verdicts: Sequence[Verdict]
-
-    @property
-    def deletes(self) -> list[Verdict]:
-        """The verdicts to delete, oldest first."""
-        return sorted(
-            (one for one in self.verdicts if not one.keep),
-            key=lambda one: (_slot(one.backup), one.backup.arn),
-        )
-
-    @property
-    def listed(self) -> list[Deletion]:
-        """The deletions, as a report names them."""
-        return [(_source(one.backup), one.backup.region, one.backup.id) for one in self.deletes]
-
-    @property
-    def digest(self) -> str:
-        """Names exactly this list of deletions, for a person to approve."""
-        return digest_of(self.listed)
-
-
-def digest_of(deletions: Iterable[Deletion]) -> str:
-    """16 characters that name a list of deletions, in whatever order."""
-    lines = sorted("\t".join(one) for one in deletions)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def plan_prune(
-    standing: Iterable[Standing], plan: Plan, now: datetime, home: Home, spared: Mapping[str, str]
-) -> PrunePlan:
-    """What to delete, by each location's policy and every guard that looks at one resource.
-
-    `spared` names resources (by ARN) that are not pruned in this run, and why. The breaker, which looks
-    at the whole list, is `tripped`.
-    """
-    verdicts: list[Verdict] = []
-    for kind in standing:
-        groups = _by_resource(ours(chain(*kind.by_region.values()), home, plan.name))
-        for (source, _), backups in sorted(groups.items()):
-            by_region: dict[str, list[Backup]] = defaultdict(list)
-            for one in backups:
-                by_region[one.region].append(one)
-            verdicts += _prune_resource(by_region, kind, plan, now, home, spared.get(source, ""))
-    return PrunePlan(verdicts=verdicts)
-
-
-def _by_resource(backups: Iterable[Backup]) -> dict[_ResourceKey, list[Backup]]:
+def by_resource(backups: Iterable[Backup]) -> dict[ResourceKey, list[Backup]]:
     """Our backups of a kind, by resource. Those without an id belong to the only one of their name that
     has an id, if there is only one."""
-    groups: dict[_ResourceKey, list[Backup]] = defaultdict(list)
+    groups: dict[ResourceKey, list[Backup]] = defaultdict(list)
     for one in backups:
-        groups[(_source(one), one.resource_id)].append(one)
+        groups[(source_of(one), one.resource_id)].append(one)
     ids: dict[str, list[str]] = defaultdict(list)
     for source, resource_id in groups:
         if resource_id:
@@ -413,143 +346,27 @@ def _by_resource(backups: Iterable[Backup]) -> dict[_ResourceKey, list[Backup]]:
     return dict(groups)
 
 
-def left_behind(
-    prune: PrunePlan, now: datetime, home: Home, covered: Collection[str] | None, unlisted: Collection[str]
-) -> list[Outcome]:
-    """A line for each resource that keeps backups and gets no more, so that somebody decides about them.
-
-    `covered` names the resources (by ARN) that this run made a backup of or tried to; `None` when that is
-    not known, as it is not for the kinds in `unlisted`. Of several resources of one name, the one with the
-    newest backup is today's.
-    """
-    by_kind: dict[str, list[Backup]] = defaultdict(list)
-    for verdict in prune.verdicts:
-        if verdict.keep:
-            by_kind[verdict.backup.kind].append(verdict.backup)
-    told: list[Outcome] = []
-    for kind, kept in sorted(by_kind.items()):
-        groups = _by_resource(kept)
-        newest = {key: max(map(_slot, backups)) for key, backups in groups.items()}
-        todays: dict[str, datetime] = {}
-        for (source, resource_id), slot in newest.items():
-            if resource_id:
-                todays[source] = max(slot, todays.get(source, slot))
-        for key, backups in sorted(groups.items()):
-            source, resource_id = key
-            if resource_id and newest[key] < todays[source]:
-                why = "a new resource has its name"
-            elif kind in unlisted or covered is None or source in covered or newest[key] > now:
-                continue
-            else:
-                why = "it is gone, or no longer in the plan"
-            reason = (
-                f"{kind} {name_of(source)}: {why}; backups that stay until a person decides: {len(backups)}"
-            )
-            told.append(_outcome(Action.KEEP, State.SKIPPED, kind, source, home.region, reason))
-    return told
-
-
-def _prune_resource(
-    by_region: Mapping[str, Sequence[Backup]],
-    kind: Standing,
-    plan: Plan,
-    now: datetime,
-    home: Home,
-    spared: str,
-) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    for region, backups in sorted(by_region.items()):
-        for verdict in decide(backups, plan.policy_for(region), now, zone_of(plan)):
-            withheld = "" if verdict.keep else spared
-            if not verdict.keep and not withheld and region == home.region and kind.copied:
-                withheld = _needed_for_copy(verdict.backup, by_region, plan, now, home)
-            verdicts.append(
-                Verdict(backup=verdict.backup, keep=True, reason=f"{withheld} (else: {verdict.reason})")
-                if withheld
-                else verdict
-            )
-    return verdicts
-
-
-def _needed_for_copy(
-    original: Backup, by_region: Mapping[str, Sequence[Backup]], plan: Plan, now: datetime, home: Home
-) -> str:
-    """Why an original must stay for the sake of a copy of it, or nothing."""
-    if original.state is not BackupState.AVAILABLE:
-        return ""
-    for rule in plan.copies:
-        there = by_region.get(rule.region, ())
-        of_slot = [one for one in there if _slot(one) == _slot(original)]
-        if any(one.state is BackupState.CREATING for one in of_slot):
-            return f"it is being copied to {rule.region}"
-        if any(one.state is BackupState.AVAILABLE for one in of_slot):
-            continue
-        standing = [one for one in there if one.state is BackupState.AVAILABLE]
-        if original in wanted_there(by_region.get(home.region, ()), standing, rule, plan, now):
-            return f"its copy in {rule.region} is still missing"
-    return ""
-
-
-def tripped(prune: PrunePlan, plan: Plan, request: Request, listed: Sequence[Deletion] = ()) -> str:
-    """The refusal when the list of deletions is longer than one run may delete unread, else nothing.
-
-    A night adds one backup to each location, which can push out one for each rule of the policy there: on
-    the first of a month that is a Monday, a daily, a weekly and a monthly one. So many, and one more in each
-    location for a night that was missed, a run may delete whatever the share is, and without a number of
-    the plan's own. `request.approve` is the digest that a person gave. It lets exactly the list pass that it
-    names, or what is left of it: `listed` is the list that an earlier sweep recorded.
-    """
-    deletes, standing = len(prune.deletes), len(prune.verdicts)
-    if not deletes or _is_approved(prune, request.approve, listed):
-        return ""
-    locations = {(_source(one.backup), one.backup.resource_id, one.backup.region) for one in prune.verdicts}
-    usual = sum(plan.policy_for(region).rules + 1 for _, _, region in locations)
-    most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
-    limits = []
-    if most is None and deletes > max(usual, FEW_DELETES):
-        limits.append(f"a usual night deletes {max(usual, FEW_DELETES)} at most (prune.max_deletes_per_run)")
-    if most is not None and deletes > most:
-        limits.append(f"prune.max_deletes_per_run is {most}")
-    if deletes > share * standing and deletes > usual:
-        limits.append(f"prune.max_delete_share is {share:g}")
-    if not limits:
-        return ""
-    stale = f"The approval {request.approve} is of another list. " if request.approve else ""
-    approval = {"plan": plan.name, "slot": format_slot(request.slot), "approve": prune.digest}
-    return (
-        f"{stale}{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
-        f"Read the list; if it is right, invoke prune_backups with {json.dumps(approval)}"
-    )
-
-
-def _is_approved(prune: PrunePlan, approve: str, listed: Sequence[Deletion]) -> bool:
-    if approve == prune.digest:
-        return True
-    return approve == digest_of(listed) and Counter(prune.listed) <= Counter(listed)
-
-
 def zone_of(plan: Plan) -> tzinfo:
     """The zone of a plan's periods. The name was checked when the plan was parsed."""
     return UTC if plan.time_zone == "UTC" else ZoneInfo(plan.time_zone)
 
 
-def _slot(backup: Backup) -> datetime:
-    return _mark(backup).slot
-
-
-def _source(backup: Backup) -> str:
-    return _mark(backup).source
-
-
-def _mark(backup: Backup) -> Mark:
-    if backup.mark is None:
-        raise ValueError(f"{backup.arn} bears no mark: plans are made for our own backups alone")
-    return backup.mark
-
-
-def _outcome(
-    action: Action, state: State, kind: str, resource: str, region: str, reason: str, backup: str = ""
+def outcome_of(
+    action: Action,
+    state: State,
+    kind: str,
+    resource: str,
+    region: str,
+    reason: str,
+    backup: Backup | None = None,
 ) -> Outcome:
     return Outcome(
-        action=action, state=state, kind=kind, resource=resource, region=region, reason=reason, backup=backup
+        action=action,
+        state=state,
+        kind=kind,
+        resource=resource,
+        region=region,
+        reason=reason,
+        backup=backup.id if backup else "",
+        backup_arn=backup.arn if backup else "",
     )

@@ -7,7 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from holdfast.core.model import Retention
 from holdfast.core.naming import format_slot, parse_slot
+from holdfast.core.told import retention_from_dict, retention_to_dict
 
 SCHEMA = "holdfast.report/1"
 
@@ -43,6 +45,8 @@ class Action(StrEnum):
     CREATE = "create"
     COPY = "copy"
     DELETE = "delete"
+    ANNOUNCE = "announce"
+    """A deletion that is put off until people have been told of what causes it."""
     KEEP = "keep"
 
 
@@ -50,7 +54,7 @@ class Action(StrEnum):
 class Outcome:
     """One line of a report. `resource` is the ARN of what is protected, or empty when the line is about
     everything of its kind; `backup` the id of the backup that the action is about (empty when there is
-    none yet); `region` where that backup stands, or is to stand."""
+    none yet) and `backup_arn` its ARN; `region` where that backup stands, or is to stand."""
 
     action: Action
     state: State
@@ -59,14 +63,17 @@ class Outcome:
     region: str
     reason: str
     backup: str = ""
+    backup_arn: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """What two outcomes share that speak of the same act."""
-        return (self.action, self.resource, self.region, self.backup if self.action in _PER_BACKUP else "")
+        # Two DynamoDB backups of one table can have one name.
+        backup = (self.backup_arn or self.backup) if self.action in _PER_BACKUP else ""
+        return (self.action, self.resource, self.region, backup)
 
 
-_PER_BACKUP = frozenset({Action.COPY, Action.DELETE, Action.KEEP})
+_PER_BACKUP = frozenset({Action.COPY, Action.DELETE, Action.ANNOUNCE, Action.KEEP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,9 @@ class Report:
     """The outcomes of one stage, or of a whole run when `stage` is `report`.
 
     `refusals` are sentences of guards that held something back; `problems` those that say why a stage
-    could not do its work at all. `seconds` is the time that the work took.
+    could not do its work at all; `notices` those that people should read although nothing is wrong.
+    `retention` is what the prune stage decided by, when it could foresee all that it does. `text` is a dry
+    run's answer for people. `seconds` is the time that the work took.
     """
 
     stage: Stage
@@ -84,6 +93,9 @@ class Report:
     outcomes: Sequence[Outcome] = ()
     refusals: Sequence[str] = ()
     problems: Sequence[str] = ()
+    notices: Sequence[str] = ()
+    retention: Retention | None = None
+    text: str = ""
     seconds: float = 0.0
 
     @property
@@ -123,6 +135,9 @@ class Report:
         `left_out` counts the rest."""
         ordered = self.by_urgency()
         shown = ordered if most is None else ordered[:most]
+        optional: dict[str, Any] = {"text": self.text} if self.text else {}
+        if self.retention is not None:
+            optional["retention"] = retention_to_dict(self.retention)
         return {
             "schema": SCHEMA,
             "stage": str(self.stage),
@@ -135,8 +150,10 @@ class Report:
             "counts": self.counts,
             "refusals": list(self.refusals),
             "problems": list(self.problems),
+            "notices": list(self.notices),
             "outcomes": [_outcome_to_dict(one) for one in shown],
             "left_out": len(ordered) - len(shown),
+            **optional,
         }
 
 
@@ -157,6 +174,8 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
         outcomes=tuple(_outcome_from_dict(one) for one in data["outcomes"]),
         refusals=tuple(data["refusals"]),
         problems=tuple(data["problems"]),
+        notices=tuple(data.get("notices", ())),
+        retention=retention_from_dict(data["retention"]) if "retention" in data else None,
         seconds=data["seconds"],
     )
 
@@ -193,6 +212,7 @@ def combine(
             *(() if told else silent),
             *(one for record in records for one in record.problems),
         ),
+        notices=tuple(one for record in records for one in record.notices),
         seconds=sum(record.seconds for record in records),
     )
 
@@ -205,6 +225,7 @@ def _outcome_to_dict(one: Outcome) -> dict[str, str]:
         "resource": one.resource,
         "region": one.region,
         "backup": one.backup,
+        "backup_arn": one.backup_arn,
         "reason": one.reason,
     }
 
@@ -217,5 +238,6 @@ def _outcome_from_dict(data: Mapping[str, str]) -> Outcome:
         resource=data["resource"],
         region=data["region"],
         backup=data["backup"],
+        backup_arn=data.get("backup_arn", ""),
         reason=data["reason"],
     )

@@ -1,27 +1,35 @@
 """Which backups of one resource in one place are kept, and why.
 
-The rules are those of restic's `forget` (`internal/data/snapshot_policy.go` in its source): walk the
+The rules are those of restic's `forget` (`internal/restic/snapshot_policy.go` in its source): walk the
 backups from the newest to the oldest; each rule (`last`, `hourly`, `daily`, …) keeps the first backup that
 it meets in a period, until it has kept as many as its count. So a rule counts periods that hold a backup,
 not calendar periods: after a month without backups nothing has expired. Rules are OR-ed. Weeks are ISO
-weeks; periods are those of the plan's time zone. As in restic 0.14, the oldest backup is not kept
-for a rule that has counts left.
+weeks; periods are those of the plan's time zone. `within` keeps what is younger than a length of time, seen
+from the newest good backup and never from the clock. `oldest` is what later versions of restic do and 0.14
+does not: a rule with counts left keeps the oldest backup too.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
-from holdfast.core.model import Backup, BackupState, KeepPolicy, Mark
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, KeepPolicy, slot_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is to become of one backup, and in words why."""
+    """What is to become of one backup, and in words why.
+
+    `spared`: the rules let it go, and a guard keeps it for now. `later`: nothing is against deleting it but
+    that people have not been told yet of the retention that lets it go.
+    """
 
     backup: Backup
     keep: bool
     reason: str
+    spared: bool = False
+    later: bool = False
 
 
 type _Period = Callable[[datetime, int], object]
@@ -35,42 +43,77 @@ _RULES: tuple[tuple[str, _Period], ...] = (
     ("yearly", lambda moment, _position: moment.year),
 )
 
+_STATES = (BackupState.FAILED, BackupState.DELETING, BackupState.CREATING, BackupState.AVAILABLE)
+
 
 def decide(backups: Iterable[Backup], policy: KeepPolicy, now: datetime, zone: tzinfo) -> list[Verdict]:
-    """A verdict for each of the backups, newest first. All must be ours, of one resource, in one place.
+    """A verdict for each of the backups, newest first. Those that are ours must be of one resource, in one
+    place.
 
-    Only backups that are available, not held and not dated after `now` are evidence: they alone fill the
-    rules' periods and count for the floor. Others are kept, but for a failed one that a newer good backup
-    has made useless. A policy without any count keeps everything.
+    Only backups that are ours, available, not held and not dated after `now` are evidence: they alone fill
+    the rules' periods and count for the floor. Others are kept, but for a failed one of ours that a newer
+    good backup has made useless. A policy without any rule keeps everything. A backup that a listing shows
+    twice is one.
     """
-    ordered = sorted(((_mark_of(one).slot, one.arn, one) for one in backups), reverse=True)
-    good = [one for slot, _, one in ordered if is_good(one, now) and not one.held]
+    ordered = sorted(_each_once(backups), key=_age, reverse=True)
+    good = [one for one in ordered if is_good(one, now) and not one.held]
     reasons = _kept_by_rules(good, policy, zone)
     _raise_to_floor(reasons, good, policy.minimum)
-    newest_good = max((_mark_of(one).slot for one in good), default=None)
-    return [_verdict(one, reasons.get(one.arn, ""), policy, now, newest_good) for _, _, one in ordered]
+    newest_good = slot_of(good[0]) if good else None
+    return [_verdict(one, reasons.get(one.arn, ""), policy, now, newest_good) for one in ordered]
 
 
 def is_good(backup: Backup, now: datetime) -> bool:
-    """Whether a backup can be relied on: one that could be restored, from a moment that has been."""
-    return backup.state is BackupState.AVAILABLE and _mark_of(backup).slot <= now
+    """Whether a backup of ours can be relied on: one that could be restored, from a moment that has been."""
+    return backup.state is BackupState.AVAILABLE and backup.mark is not None and backup.mark.slot <= now
+
+
+def most_useful_last(backup: Backup) -> int:
+    """A key that sorts backups by how much can be expected of them."""
+    return _STATES.index(backup.state)
+
+
+def _each_once(backups: Iterable[Backup]) -> Iterable[Backup]:
+    """Pages of a listing overlap when backups come and go between them. What speaks more against deleting
+    is believed: that it is not ours, that it is held, that it cannot be relied on."""
+    found: dict[str, Backup] = {}
+    for one in backups:
+        other = found.get(one.arn)
+        found[one.arn] = one if other is None else min(other, one, key=_reliance)
+    return found.values()
+
+
+def _reliance(backup: Backup) -> tuple[bool, bool, int]:
+    return backup.mark is not None, not backup.held, most_useful_last(backup)
 
 
 def _kept_by_rules(good: Sequence[Backup], policy: KeepPolicy, zone: tzinfo) -> dict[str, str]:
     """The reasons, by ARN, of those of `good` (newest first) that a rule keeps."""
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = defaultdict(list)
+    moments = [slot_of(one).astimezone(zone) for one in good]
     for name, period in _RULES:
         count = int(getattr(policy, name))
-        met: set[object] = set()  # and not the last one alone: a clock set back over midnight repeats a day
-        for position, one in enumerate(good):
-            if len(met) >= count:
-                break
-            current = period(_mark_of(one).slot.astimezone(zone), position)
-            if current in met:
-                continue
-            met.add(current)
-            reasons.setdefault(one.arn, []).append(f"{name} {len(met)} of {count}")
+        for number, position in enumerate(_newest_of_periods(moments, period, count, policy.oldest), 1):
+            reasons[good[position].arn].append(f"{name} {number} of {count}")
+    if policy.within is not None and good:
+        limit = policy.within.before(slot_of(good[0]))
+        for one in good:
+            if slot_of(one) > limit:
+                reasons[one.arn].append(f"within {policy.within} of the newest")
     return {arn: ", ".join(words) for arn, words in reasons.items()}
+
+
+def _newest_of_periods(moments: Sequence[datetime], period: _Period, count: int, oldest: bool) -> list[int]:
+    """The positions of the newest moment in each of the newest `count` periods; with `oldest`, of the oldest
+    moment as well where that leaves counts unused."""
+    met: dict[object, int] = {}  # and not the last one alone: a clock set back over midnight repeats a day
+    for position, moment in enumerate(moments):
+        if len(met) >= count:
+            return list(met.values())
+        met.setdefault(period(moment, position), position)
+    kept = list(met.values())
+    last = len(moments) - 1
+    return [*kept, last] if oldest and 0 < len(kept) < count and kept[-1] != last else kept
 
 
 def _raise_to_floor(reasons: dict[str, str], good: Sequence[Backup], minimum: int) -> None:
@@ -85,18 +128,19 @@ def _raise_to_floor(reasons: dict[str, str], good: Sequence[Backup], minimum: in
 def _verdict(
     backup: Backup, kept_because: str, policy: KeepPolicy, now: datetime, newest_good: datetime | None
 ) -> Verdict:
-    slot = _mark_of(backup).slot
+    if backup.mark is None:
+        return Verdict(backup=backup, keep=True, reason="not ours: it does not bear Holdfast's mark")
     if backup.held:
-        return Verdict(backup=backup, keep=True, reason="held")
+        return Verdict(backup=backup, keep=True, reason=_held(backup.tags))
     if policy.is_unusable:
-        return Verdict(backup=backup, keep=True, reason="the policy has no usable count: it deletes nothing")
+        return Verdict(backup=backup, keep=True, reason="the policy has no usable rule: it deletes nothing")
     if backup.state is BackupState.FAILED:
-        if newest_good is not None and newest_good > slot:
+        if newest_good is not None and newest_good > backup.mark.slot:
             return Verdict(backup=backup, keep=False, reason="it failed, and there is a newer good backup")
         return Verdict(backup=backup, keep=True, reason="it failed, and no newer good backup stands yet")
     if backup.state is not BackupState.AVAILABLE:
         return Verdict(backup=backup, keep=True, reason=f"not finished: {backup.state}")
-    if slot > now:
+    if backup.mark.slot > now:
         return Verdict(backup=backup, keep=True, reason="dated in the future")
     if kept_because:
         return Verdict(backup=backup, keep=True, reason=kept_because)
@@ -104,13 +148,19 @@ def _verdict(
 
 
 def describe(policy: KeepPolicy) -> str:
-    """A policy in words: `daily 7, weekly 4, minimum 2`."""
+    """A policy in words: `daily 7, weekly 4, within 14d, oldest, minimum 2`."""
     counts = [f"{name} {getattr(policy, name)}" for name, _ in _RULES if getattr(policy, name)]
-    return ", ".join([*counts, f"minimum {policy.minimum}"])
+    within = [f"within {policy.within}"] if policy.within is not None else []
+    return ", ".join([*counts, *within, *(["oldest"] if policy.oldest else []), f"minimum {policy.minimum}"])
 
 
-def _mark_of(backup: Backup) -> Mark:
-    """Backups without a mark are not ours and never come this far."""
+def _held(tags: Mapping[str, str]) -> str:
+    why = tags.get(HOLD_TAG, "")
+    return f"held: {why}" if why else "held"
+
+
+def _age(backup: Backup) -> tuple[bool, datetime, str]:
+    """Ours by slot, those of one slot by ARN; what is not ours comes last, by ARN."""
     if backup.mark is None:
-        raise ValueError(f"{backup.arn} bears no mark: retention decides on our own backups alone")
-    return backup.mark
+        return False, datetime.min.replace(tzinfo=UTC), backup.arn
+    return True, backup.mark.slot, backup.arn

@@ -148,6 +148,7 @@ def _cannot_leave(
             resource=one.mark.source,
             region=rule.region,
             backup=one.id,
+            backup_arn=one.arn,
             reason=f"{one.kind} backups cannot be copied: AWS has no call for it, they stay in {home.region}",
         )
         for one in ours(here, home, plan.name)

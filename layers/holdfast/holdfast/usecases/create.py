@@ -83,7 +83,7 @@ def _create_kind(
             made = provider.create(step.resource, step.mark)
         except AlreadyExists as error:
             return _settle(provider, step, home, error)
-        return step.outcome(*state_of_created(made), made.id)
+        return step.outcome(*state_of_created(made), made)
 
     def instead(step: ToCreate, state: State, reason: str) -> Outcome:
         return step.outcome(state, reason)
@@ -110,7 +110,7 @@ def _settle(provider: Provider, step: ToCreate, home: Home, error: AlreadyExists
     """The name is taken: by this very backup (an answer was lost, or another sweep was faster), or not."""
     for one in provider.backups(home.region, step.resource.arn):
         if one.mark == step.mark:
-            return step.outcome(*state_of_created(one), one.id)
+            return step.outcome(*state_of_created(one), one)
     return step.outcome(State.FAILED, name_taken(error))
 
 

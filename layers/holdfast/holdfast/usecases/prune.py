@@ -2,89 +2,197 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from holdfast.core.errors import NotFound, ProviderError
-from holdfast.core.model import Backup, Home, Plan, Request
-from holdfast.core.planning import Deletion, PrunePlan, Standing, left_behind, plan_prune, tripped
+from holdfast.core.errors import HoldListError, NotFound, ProviderError
+from holdfast.core.explain import explain
+from holdfast.core.holds import Hold, hold, idle
+from holdfast.core.model import Backup, Home, Plan, Request, Retention
+from holdfast.core.planning import outcome_of
+from holdfast.core.pruning import (
+    PrunePlan,
+    Standing,
+    is_approved,
+    left_behind,
+    notice_of_change,
+    plan_prune,
+    put_off_untold,
+    strangers,
+    tripped,
+)
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.retention import Verdict
-from holdfast.ports import Copier, Deadline, Provider, RecordStore
+from holdfast.core.told import known_before
+from holdfast.ports import Copier, Deadline, HoldList, Provider, RecordStore
 from holdfast.usecases.sweep import sweep
 
 
 def prune_backups(
     providers: Mapping[str, Provider],
     copiers: Mapping[str, Copier],
+    hold_lists: Mapping[str, HoldList],
     records: RecordStore,
     plan: Plan,
     request: Request,
     home: Home,
     deadline: Deadline,
 ) -> Report:
-    """Delete, one after the other, what `plan_prune` says and what still stands so right before the call.
+    """Delete, one after the other, what the plan lets go and what still stands so right before the call.
 
-    With `dry_run` the report has a line for every backup in every location: kept or deleted, and why.
+    With `dry_run` the report has a line for every backup in every location, kept or deleted and why, and the
+    same as a table for people.
     """
     started = time.monotonic()
-    standing, refusals = _list_all(providers, copiers, plan, home)
+    cloud = _Cloud(providers=providers, copiers=copiers, hold_lists=hold_lists, plan=plan, home=home)
+    standing, refusals = _list_all(cloud)
     try:
-        created = records.load(plan.name, request.slot, Stage.CREATE)
-        listed = _listed(records, plan, request)
+        memory = _remember(records, plan, request)
     except ProviderError as error:
-        standing, created, listed = [], None, []
+        standing, memory = [], _Memory()
         refusals.append(f"The record of this slot cannot be read ({error}): nothing was deleted.")
-    spared = _spared(created, standing)
-    prune = plan_prune(standing, plan, request.slot, home, spared)
-    refusal = tripped(prune, plan, request, listed)
+    rules = _Rules(
+        plan=plan,
+        request=request,
+        home=home,
+        spared=_spared(memory.created, standing),
+        known=memory.known,
+    )
+    full = rules.full(standing)
+    approved = is_approved(full, request.approve, memory.listed)
+    prune = full if approved else rules.told(full, standing)
+    refusal = "" if approved else tripped(prune, plan, request, memory.listed)
+    notice = notice_of_change(prune, full, plan, memory.known, request, home)
+    told = [one for one in (*refusals, refusal, notice) if one]
     if request.dry_run:
-        outcomes = [_foretold(verdict) for verdict in prune.verdicts]
-    elif refusal:
-        outcomes = [_held_back(verdict) for verdict in prune.deletes]
+        others = strangers(standing, plan, home)
+        outcomes = [_foretold(verdict) for verdict in (*prune.verdicts, *others)]
+        text = explain(prune, others, plan, request, told)
     else:
-        outcomes = _delete_all(providers, copiers, prune, plan, request, home, spared, deadline)
+        outcomes = (
+            [_held_back(one) for one in prune.deletes]
+            if refusal
+            else _delete_all(cloud, rules, prune, approved, deadline)
+        )
+        outcomes += [_outcome(one, State.SKIPPED, one.reason) for one in prune.later]
+        text = ""
     return Report(
         stage=Stage.PRUNE,
         plan=plan.name,
         slot=request.slot,
         dry_run=request.dry_run,
-        outcomes=[*outcomes, *_left_behind(created, prune, request, home)],
+        outcomes=[*outcomes, *_left_behind(memory.created, prune, request, home)],
         refusals=[*refusals, refusal] if refusal else refusals,
+        notices=[notice] if notice else [],
+        # What could not all be listed could not all be foretold.
+        retention=None if refusals else plan.retention(home.region),
+        text=text,
         seconds=time.monotonic() - started,
     )
 
 
-def _listed(records: RecordStore, plan: Plan, request: Request) -> list[Deletion]:
-    """The list that an approval may be of, as an earlier sweep of the slot recorded it: whatever became of
-    each since."""
-    record = records.load(plan.name, request.slot, Stage.PRUNE) if request.approve else None
-    outcomes = record.outcomes if record else ()
-    return [(one.resource, one.region, one.backup) for one in outcomes if one.action is Action.DELETE]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Memory:
+    """What earlier stages, sweeps and runs left behind: the record of what was created for the slot, the
+    ARNs of the list that an approval may be of, and the retention that people know of."""
+
+    created: Report | None = None
+    listed: Sequence[str] = ()
+    known: Retention | None = None
 
 
-def _list_all(
-    providers: Mapping[str, Provider], copiers: Mapping[str, Copier], plan: Plan, home: Home
-) -> tuple[list[Standing], list[str]]:
+def _remember(records: RecordStore, plan: Plan, request: Request) -> _Memory:
+    earlier = records.load(plan.name, request.slot, Stage.PRUNE) if request.approve else None
+    outcomes = earlier.outcomes if earlier else ()
+    return _Memory(
+        created=records.load(plan.name, request.slot, Stage.CREATE),
+        listed=[one.backup_arn for one in outcomes if one.action is Action.DELETE],
+        known=known_before(records.told(plan.name), request.slot),
+    )
+
+
+# --- listing -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cloud:
+    """What stands, and what people hold, as it is at the moment of the question."""
+
+    providers: Mapping[str, Provider]
+    copiers: Mapping[str, Copier]
+    hold_lists: Mapping[str, HoldList]
+    plan: Plan
+    home: Home
+
+    def everything(self, kind: str) -> Standing:
+        """All backups of a kind. Raises `HoldListError` when a hold is on nothing that stands."""
+        holds = self._holds(kind)
+        standing = self._stand(kind, self._locations(kind), holds)
+        unused = idle(holds, [one for backups in standing.by_region.values() for one in backups])
+        if unused:
+            names = ", ".join(f"{each.backups} ({each.reason})" for each in unused)
+            raise HoldListError(
+                f"of {kind} backups",
+                [f"no backup that stands is called {names}: correct the name, or take the entry out"],
+            )
+        return standing
+
+    def around(self, backup: Backup) -> Standing:
+        """What the decision on one backup rests on: those of its resource.
+
+        An original is needed as long as a copy of it is not there. A copy is decided on where it stands.
+        """
+        at_home = backup.region == self.home.region
+        regions = self._locations(backup.kind) if at_home else [backup.region]
+        return self._stand(backup.kind, regions, self._holds(backup.kind), backup.source)
+
+    def _locations(self, kind: str) -> list[str]:
+        return [self.home.region, *(rule.region for rule in self.plan.copies if kind in self.copiers)]
+
+    def _holds(self, kind: str) -> Sequence[Hold]:
+        return self.hold_lists[kind].read() if kind in self.hold_lists else ()
+
+    def _stand(self, kind: str, regions: Sequence[str], holds: Sequence[Hold], source: str = "") -> Standing:
+        provider = self.providers[kind]
+        by_region = {region: hold(provider.backups(region, source), holds) for region in regions}
+        return Standing(kind=kind, by_region=by_region, copied=kind in self.copiers)
+
+
+def _list_all(cloud: _Cloud) -> tuple[list[Standing], list[str]]:
     """What stands of each kind. A kind that could not be listed in one place is left alone in all."""
     standing: list[Standing] = []
     refusals: list[str] = []
-    for kind in sorted(plan.select.types):
-        copied = kind in copiers
+    for kind in sorted(cloud.plan.select.types):
         try:
-            standing.append(_stand(providers[kind], copied, _locations(copied, plan, home)))
+            standing.append(cloud.everything(kind))
         except ProviderError as error:
             refusals.append(
                 f"Not all {kind} backups could be listed ({error}): none of that kind was deleted."
             )
+        except HoldListError as error:
+            refusals.append(f"{str(error).capitalize()}. No {kind} backup was deleted.")
     return standing, refusals
 
 
-def _locations(copied: bool, plan: Plan, home: Home) -> list[str]:
-    return [home.region, *(rule.region for rule in plan.copies if copied)]
+# --- deciding ----------------------------------------------------------------------------------------------
 
 
-def _stand(provider: Provider, copied: bool, regions: Sequence[str], source: str = "") -> Standing:
-    by_region = {region: provider.backups(region, source) for region in regions}
-    return Standing(kind=provider.kind, by_region=by_region, copied=copied)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """How this run decides on what stands, when the list is made and again before each delete."""
+
+    plan: Plan
+    request: Request
+    home: Home
+    spared: Mapping[str, str]
+    known: Retention | None
+
+    def full(self, standing: Sequence[Standing]) -> PrunePlan:
+        """What is due, whether people know of the retention or not: what a person can approve."""
+        return plan_prune(standing, self.plan, self.request.slot, self.home, self.spared)
+
+    def told(self, full: PrunePlan, standing: Sequence[Standing]) -> PrunePlan:
+        """What of it is due by what people were told."""
+        return put_off_untold(full, standing, self.plan, self.known, self.request.slot, self.home)
 
 
 def _spared(created: Report | None, standing: Sequence[Standing]) -> dict[str, str]:
@@ -104,38 +212,30 @@ def _spared(created: Report | None, standing: Sequence[Standing]) -> dict[str, s
     return spared | dict.fromkeys(unlisted, reason)
 
 
+def _unlisted_kinds(created: Report | None) -> set[str]:
+    return {one.kind for one in created.outcomes if not one.resource} if created else set()
+
+
 def _left_behind(created: Report | None, prune: PrunePlan, request: Request, home: Home) -> list[Outcome]:
     outcomes = created.outcomes if created else ()
     covered = {one.resource for one in outcomes if one.state is not State.SKIPPED} if created else None
     return left_behind(prune, request.slot, home, covered, _unlisted_kinds(created))
 
 
-def _unlisted_kinds(created: Report | None) -> set[str]:
-    return {one.kind for one in created.outcomes if not one.resource} if created else set()
+# --- acting ------------------------------------------------------------------------------------------------
 
 
 def _delete_all(
-    providers: Mapping[str, Provider],
-    copiers: Mapping[str, Copier],
-    prune: PrunePlan,
-    plan: Plan,
-    request: Request,
-    home: Home,
-    spared: Mapping[str, str],
-    deadline: Deadline,
+    cloud: _Cloud, rules: _Rules, prune: PrunePlan, approved: bool, deadline: Deadline
 ) -> list[Outcome]:
     def act(verdict: Verdict) -> Outcome:
-        backup = verdict.backup
-        provider = providers[backup.kind]
-        copied = backup.kind in copiers
-        # An original is needed as long as a copy of it is not there. A copy is decided on where it stands.
-        regions = [backup.region] if backup.region != home.region else _locations(copied, plan, home)
-        fresh = _stand(provider, copied, regions, _source(backup))
-        objection = _objection(backup, plan_prune([fresh], plan, request.slot, home, spared))
+        fresh = [cloud.around(verdict.backup)]
+        now = rules.full(fresh)
+        objection = _objection(verdict.backup, now if approved else rules.told(now, fresh))
         if objection:
             return _outcome(verdict, State.SKIPPED, objection)
         try:
-            provider.delete(backup)
+            cloud.providers[verdict.backup.kind].delete(verdict.backup)
         except NotFound:
             return _outcome(verdict, State.SKIPPED, "it was gone already")
         return _outcome(verdict, State.DONE, verdict.reason)
@@ -152,27 +252,20 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
     return "kept after all: right before the call it was not there, or no longer ours"
 
 
+# --- telling -----------------------------------------------------------------------------------------------
+
+
 def _held_back(verdict: Verdict) -> Outcome:
     return _outcome(verdict, State.SKIPPED, f"held back by the breaker (else: {verdict.reason})")
 
 
 def _foretold(verdict: Verdict) -> Outcome:
-    verb = "keep" if verdict.keep else "delete"
+    verb = "delete, but with the next run" if verdict.later else "keep" if verdict.keep else "delete"
     return _outcome(verdict, State.SKIPPED, f"dry run: would {verb}: {verdict.reason}")
 
 
 def _outcome(verdict: Verdict, state: State, reason: str) -> Outcome:
     backup = verdict.backup
-    return Outcome(
-        action=Action.KEEP if verdict.keep else Action.DELETE,
-        state=state,
-        kind=backup.kind,
-        resource=_source(backup),
-        region=backup.region,
-        backup=backup.id,
-        reason=reason,
-    )
-
-
-def _source(backup: Backup) -> str:
-    return backup.mark.source if backup.mark else backup.source
+    action = Action.ANNOUNCE if verdict.later else Action.KEEP if verdict.keep else Action.DELETE
+    source = backup.mark.source if backup.mark else backup.source
+    return outcome_of(action, state, backup.kind, source, backup.region, reason, backup)

@@ -46,11 +46,15 @@ def publish_report(records: RecordStore, notifier: Notifier, request: Request, h
         data=_fitting(report, home, MOST_BYTES - _bytes_in_json(body)),
         attributes={"status": str(report.status), "plan": report.plan, "schema": SCHEMA},
     )
-    if request.dry_run or _was_told(records, report):
-        return Published(report=report, message=message, sent=False)
-    notifier.publish(message)
-    records.save(report)
-    return Published(report=report, message=message, sent=True)
+    send = not request.dry_run and not _was_told(records, report)
+    if send:
+        notifier.publish(message)
+        records.save(report)
+    pruned = stages.get(Stage.PRUNE)
+    if pruned and pruned.retention and not request.dry_run:
+        # Also when the message went out before: what follows it may have failed then.
+        records.tell(request.plan, request.slot, pruned.retention)
+    return Published(report=report, message=message, sent=send)
 
 
 def _fitting(report: Report, home: Home, most_bytes: int) -> str:

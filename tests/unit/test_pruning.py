@@ -1,0 +1,428 @@
+"""What is to be deleted, and what holds it back: each location, copies, people, the breaker."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.model import (
+    HOLD_TAG,
+    Backup,
+    BackupState,
+    Breaker,
+    Home,
+    KeepPolicy,
+    Plan,
+    slot_of,
+)
+from holdfast.core.planning import plan_copies
+from holdfast.core.pruning import (
+    PrunePlan,
+    Standing,
+    digest_of,
+    left_behind,
+    plan_prune,
+    tripped,
+)
+from tests.builders import (
+    AWAY_REGION,
+    DATABASE,
+    HOME,
+    HOME_REGION,
+    KEEP,
+    NIGHT,
+    TABLE,
+    a_backup,
+    a_plan,
+    a_request,
+    a_rule,
+    nights_ago,
+)
+
+AVAILABLE, CREATING = BackupState.AVAILABLE, BackupState.CREATING
+FAILED, DELETING = BackupState.FAILED, BackupState.DELETING
+FOREIGN_DATABASE = "arn:aws:rds:us-west-2:123456789012:db:orders"
+
+
+def standing(
+    here: Sequence[Backup], there: Sequence[Backup] = (), *, kind: str = "rds", copied: bool = True
+) -> Standing:
+    return Standing(kind=kind, by_region={HOME_REGION: here, AWAY_REGION: there}, copied=copied)
+
+
+def pruned(
+    here: Sequence[Backup],
+    there: Sequence[Backup] = (),
+    plan: Plan | None = None,
+    *,
+    spared: Mapping[str, str] | None = None,
+    copied: bool = True,
+    home: Home = HOME,
+    now: datetime = NIGHT,
+) -> PrunePlan:
+    return plan_prune([standing(here, there, copied=copied)], plan or a_plan(), now, home, spared or {})
+
+
+def deleted(prune: PrunePlan) -> list[tuple[str, datetime]]:
+    return [(one.backup.region, slot_of(one.backup)) for one in prune.deletes]
+
+
+FORTNIGHT = [a_backup(nights_ago(night)) for night in range(14)]
+FORTNIGHT_AWAY = [a_backup(nights_ago(night), region=AWAY_REGION) for night in range(14)]
+ONE_DAY = KeepPolicy(daily=1, minimum=1)
+
+
+class TestPrune:
+    def test_each_location_has_its_own_policy(self) -> None:
+        plan = a_plan(keep=KeepPolicy(daily=3), copies=(a_rule(keep=KeepPolicy(daily=5)),))
+        gone = deleted(pruned(FORTNIGHT, FORTNIGHT_AWAY, plan))
+        assert [slot for region, slot in gone if region == HOME_REGION] == [
+            nights_ago(night) for night in range(13, 2, -1)
+        ]
+        assert [slot for region, slot in gone if region == AWAY_REGION] == [
+            nights_ago(night) for night in range(13, 4, -1)
+        ]
+
+    def test_deletions_come_oldest_first(self) -> None:
+        slots = [slot for _, slot in deleted(pruned(FORTNIGHT[::-1]))]
+        assert slots == sorted(slots)
+        assert len(slots) == 11
+
+    def test_each_resource_is_decided_alone(self) -> None:
+        bills = DATABASE.replace("orders", "bills")
+        gone = deleted(pruned([*FORTNIGHT[:3], *(a_backup(nights_ago(n), bills) for n in range(3, 6))]))
+        assert gone == []
+
+    @pytest.mark.parametrize(
+        "others",
+        [
+            [a_backup(nights_ago(night), stack="another") for night in range(14)],
+            [a_backup(nights_ago(night), plan="weekly") for night in range(14)],
+            [a_backup(nights_ago(night), ours=False) for night in range(14)],
+            [a_backup(nights_ago(night), FOREIGN_DATABASE, region=HOME_REGION) for night in range(14)],
+        ],
+        ids=["another stack", "another plan", "no mark", "copies of another Region's stack"],
+    )
+    def test_what_is_not_ours_is_not_even_decided_on(self, others: Sequence[Backup]) -> None:
+        assert pruned(others, plan=a_plan(keep=ONE_DAY)).verdicts == []
+
+    def test_another_regions_stack_of_the_same_name_keeps_its_originals_there(self) -> None:
+        theirs = [a_backup(nights_ago(night), FOREIGN_DATABASE) for night in range(14)]
+        plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=ONE_DAY),))
+        assert pruned([], theirs, plan).verdicts == []
+
+    @pytest.mark.parametrize("policy", [KeepPolicy(), KeepPolicy(daily=-1)], ids=["empty", "negative"])
+    def test_an_empty_or_negative_policy_deletes_nothing(self, policy: KeepPolicy) -> None:
+        plan = a_plan(keep=policy, copies=(a_rule(keep=policy),))
+        failed = a_backup(nights_ago(20), state=FAILED)
+        assert pruned([*FORTNIGHT, failed], FORTNIGHT_AWAY, plan).deletes == []
+
+    @pytest.mark.parametrize("state", [CREATING, FAILED, DELETING])
+    def test_the_floor_counts_only_what_could_be_restored(self, state: BackupState) -> None:
+        plan = a_plan(keep=KeepPolicy(daily=1, minimum=2))
+        bad = [a_backup(nights_ago(night), state=state) for night in range(3)]
+        good = [a_backup(nights_ago(night)) for night in (5, 6, 7)]
+        gone = deleted(pruned([*bad, *good], plan=plan))
+        assert (HOME_REGION, nights_ago(7)) in gone
+        assert (HOME_REGION, nights_ago(6)) not in gone
+        assert (HOME_REGION, nights_ago(5)) not in gone
+
+    def test_backups_of_the_future_do_not_push_out_those_of_the_past(self) -> None:
+        future = [a_backup(nights_ago(-night)) for night in (1, 2, 3)]
+        assert pruned([*future, *FORTNIGHT[:3]]).deletes == []
+
+    def test_a_vanished_resource_keeps_what_it_has_however_long_it_is_gone(self) -> None:
+        left = [a_backup(nights_ago(night)) for night in (400, 401, 402)]
+        plan = a_plan(keep=KeepPolicy(daily=3, minimum=2))
+        assert pruned(left, plan=plan).deletes == []
+
+    def test_a_spared_resource_is_not_pruned_and_the_other_is(self) -> None:
+        bills = DATABASE.replace("orders", "bills")
+        backups = [*FORTNIGHT, *(a_backup(nights_ago(night), bills) for night in range(14))]
+        prune = pruned(backups, spared={DATABASE: "its backup of this run is not there"})
+        assert {one.backup.source for one in prune.deletes} == {bills}
+        reasons = {one.reason for one in prune.verdicts if one.backup == FORTNIGHT[-1]}
+        assert reasons == {
+            "its backup of this run is not there (else: no rule keeps it (daily 3, minimum 2))"
+        }
+
+
+class TestPruneWaitsForCopies:
+    plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=KeepPolicy(daily=3, minimum=1)),))
+    here = (a_backup(), a_backup(nights_ago(1)))
+    newest_copied = a_backup(region=AWAY_REGION)
+
+    def gone(self, *there: Backup, plan: Plan | None = None, copied: bool = True) -> list[datetime]:
+        prune = pruned(self.here, [self.newest_copied, *there], plan or self.plan, copied=copied)
+        return [slot for region, slot in deleted(prune) if region == HOME_REGION]
+
+    def test_an_original_goes_when_its_copy_stands(self) -> None:
+        assert self.gone(a_backup(nights_ago(1), region=AWAY_REGION)) == [nights_ago(1)]
+
+    def test_an_original_stays_while_its_copy_is_missing(self) -> None:
+        assert self.gone() == []
+        verdicts = pruned(self.here, [self.newest_copied], self.plan).verdicts
+        assert "its copy in us-west-2 is still missing (else: no rule keeps it (daily 1, minimum 1))" in [
+            one.reason for one in verdicts
+        ]
+
+    @pytest.mark.parametrize("state", [CREATING, FAILED, DELETING])
+    def test_an_original_stays_while_its_copy_is_not_available(self, state: BackupState) -> None:
+        assert self.gone(a_backup(nights_ago(1), region=AWAY_REGION, state=state)) == []
+
+    def test_an_original_stays_while_a_copy_runs_that_the_region_no_longer_wants(self) -> None:
+        plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=ONE_DAY),))
+        running = a_backup(nights_ago(1), region=AWAY_REGION, state=CREATING)
+        assert self.gone(running, plan=plan) == []
+
+    def test_an_original_that_the_region_does_not_want_goes_without_a_copy(self) -> None:
+        plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=ONE_DAY),))
+        assert self.gone(plan=plan) == [nights_ago(1)]
+
+    def test_kinds_that_cannot_be_copied_are_not_waited_for(self) -> None:
+        assert self.gone(copied=False) == [nights_ago(1)]
+
+    def test_an_original_of_another_resource_is_no_copy(self) -> None:
+        bills = DATABASE.replace("orders", "bills")
+        assert self.gone(a_backup(nights_ago(1), bills, region=AWAY_REGION)) == []
+
+    def test_an_original_being_deleted_does_not_take_the_place_of_one_that_is_to_be_copied(self) -> None:
+        same_day = a_backup(nights_ago(1.01))
+        going = a_backup(nights_ago(1), state=DELETING)
+        prune = pruned([self.here[0], going, same_day], [self.newest_copied], self.plan)
+        assert prune.deletes == []
+
+
+LIMIT_BY_NUMBER = Breaker(max_deletes_per_run=10, max_delete_share=1.0)
+LIMIT_BY_SHARE = Breaker(max_deletes_per_run=1000, max_delete_share=0.5)
+
+
+def refusal_of(
+    prune: PrunePlan,
+    breaker: Breaker,
+    approve: str = "",
+    listed: Sequence[str] = (),
+    keep: KeepPolicy = KEEP,
+) -> str:
+    return tripped(prune, a_plan(keep=keep, breaker=breaker), a_request(approve=approve), listed)
+
+
+class TestBreaker:
+    prune = pruned(FORTNIGHT)  # 11 of 14
+
+    def test_within_its_limits_it_says_nothing(self) -> None:
+        assert refusal_of(self.prune, Breaker(max_deletes_per_run=11, max_delete_share=11 / 14)) == ""
+
+    def test_nothing_to_delete_never_trips(self) -> None:
+        nothing = pruned(FORTNIGHT[:3])
+        assert refusal_of(nothing, Breaker(max_deletes_per_run=0, max_delete_share=0)) == ""
+
+    def test_too_many_are_refused_with_the_event_that_approves(self) -> None:
+        refusal = refusal_of(self.prune, LIMIT_BY_NUMBER)
+        assert refusal.startswith(
+            "11 of 14 backups would be deleted, but prune.max_deletes_per_run is 10: none was. "
+            "Read the list; if it is right, invoke prune_backups with {"
+        )
+        event = json.loads(refusal[refusal.index("{") :])
+        assert event == {
+            "plan": "nightly",
+            "slot": "2026-11-22T02:00:00Z",
+            "approve": self.prune.digest,
+        }
+
+    def test_too_large_a_share_is_refused(self) -> None:
+        assert "prune.max_delete_share is 0.5: none was" in refusal_of(self.prune, LIMIT_BY_SHARE)
+
+    def test_both_limits_are_named(self) -> None:
+        both = Breaker(max_deletes_per_run=10, max_delete_share=0.5)
+        assert "prune.max_deletes_per_run is 10 and prune.max_delete_share is 0.5" in refusal_of(
+            self.prune, both
+        )
+
+    def test_the_digest_of_exactly_this_list_lets_it_pass(self) -> None:
+        assert refusal_of(self.prune, LIMIT_BY_NUMBER, self.prune.digest) == ""
+
+    def test_the_digest_of_another_list_does_not(self) -> None:
+        other = pruned(FORTNIGHT[:13]).digest
+        refusal = refusal_of(self.prune, LIMIT_BY_NUMBER, other)
+        assert refusal.startswith(f"The approval {other} is of another list. ")
+        assert self.prune.digest in refusal
+
+    def test_what_is_left_of_an_approved_list_may_be_finished(self) -> None:
+        first = self.prune.deletes[0].backup
+        rest = pruned([one for one in FORTNIGHT if one is not first])
+        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
+        assert refusal_of(rest, limit, self.prune.digest, self.prune.listed) == ""
+        assert refusal_of(rest, limit, self.prune.digest) != ""
+
+    def test_what_was_not_on_an_approved_list_is_not_approved_by_it(self) -> None:
+        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
+        less = self.prune.listed[1:]
+        assert refusal_of(self.prune, limit, digest_of(less), less) != ""
+
+    def test_a_recorded_list_is_not_approved_by_another_digest(self) -> None:
+        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
+        assert refusal_of(self.prune, limit, "0" * 16, self.prune.listed) != ""
+
+    def test_without_a_number_more_than_a_usual_night_deletes_is_refused(self) -> None:
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(3)]
+        month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(30)])
+        refusal = refusal_of(month, Breaker(max_delete_share=1.0))
+        assert "a usual night deletes 20 at most (prune.max_deletes_per_run)" in refusal
+
+    @pytest.mark.parametrize("rules", [("daily",), ("daily", "weekly", "monthly")])
+    @pytest.mark.parametrize("days", [2, 7])
+    def test_no_usual_night_of_a_year_is_refused_nor_one_after_a_missed_one(
+        self, rules: Sequence[str], days: int
+    ) -> None:
+        keep = KeepPolicy(
+            daily=days,
+            weekly=2 if "weekly" in rules else 0,
+            monthly=12 if "monthly" in rules else 0,
+            minimum=2,
+        )
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(11)]
+        breaker = Breaker(max_delete_share=0.25)
+        stands: list[Backup] = []
+        for night in range(400, 0, -1):
+            now = nights_ago(night)
+            stands += [a_backup(now, table) for table in tables]
+            if night % 90 == 0:
+                continue  # a night on which nothing was pruned
+            prune = pruned(stands, plan=a_plan(keep=keep, breaker=breaker), now=now)
+            assert refusal_of(prune, breaker, keep=keep) == ""
+            stands = [one.backup for one in prune.verdicts if one.keep]
+
+    def test_a_policy_that_was_shortened_is_refused(self) -> None:
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(3)]
+        month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(30)])
+        assert "backups would be deleted" in refusal_of(month, Breaker(max_delete_share=0.25))
+
+    @given(st.permutations(FORTNIGHT))
+    def test_the_digest_does_not_hang_on_the_order_of_the_listing(self, backups: Sequence[Backup]) -> None:
+        assert pruned(backups).digest == self.prune.digest
+
+
+class TestFormerResources:
+    """A new resource of the same name: its backups and those of the former one are decided on apart."""
+
+    former = tuple(replace(a_backup(nights_ago(night), TABLE), resource_id="old") for night in range(10, 17))
+    todays = tuple(replace(a_backup(nights_ago(night), TABLE), resource_id="new") for night in range(7))
+
+    def test_an_empty_new_table_does_not_push_out_the_backups_of_the_full_old_one(self) -> None:
+        before = {one.backup.arn for one in pruned(self.former).verdicts if one.keep}
+        both = pruned([*self.former, *self.todays])
+        assert before <= {one.backup.arn for one in both.verdicts if one.keep}
+
+    def told_of(self, *backups: Backup, covered: set[str] | None = None) -> list[str]:
+        prune = pruned(backups)
+        return [one.reason for one in left_behind(prune, NIGHT, HOME, covered, ())]
+
+    def test_that_they_stay_is_told(self) -> None:
+        assert self.told_of(*self.former, *self.todays, covered={TABLE}) == [
+            "dynamodb orders: a new resource has its name; backups that stay until a person decides: 3"
+        ]
+
+    def test_a_resource_that_is_gone_is_told_where_that_is_known(self) -> None:
+        [told] = self.told_of(*self.todays, covered=set())
+        assert told == (
+            "dynamodb orders: it is gone, or no longer in the plan; "
+            "backups that stay until a person decides: 3"
+        )
+        assert self.told_of(*self.todays, covered={TABLE}) == []
+        assert self.told_of(*self.todays, covered=None) == []
+        assert left_behind(pruned(self.todays), NIGHT, HOME, set(), {"dynamodb"}) == []
+
+    def test_a_resource_with_a_newer_backup_than_the_slot_is_not_gone(self) -> None:
+        prune = pruned(self.todays)
+        assert left_behind(prune, nights_ago(1), HOME, set(), ()) == []
+
+    def test_backups_without_an_id_belong_to_the_only_resource_of_their_name(self) -> None:
+        unknown = [replace(one, resource_id="") for one in self.former]
+        kept = [one.backup for one in pruned([*unknown, *self.todays]).verdicts if one.keep]
+        assert kept == list(self.todays[:3])
+        assert self.told_of(*unknown, *self.todays, covered={TABLE}) == []
+
+
+# --- properties over several locations -------------------------------------------------------------------
+
+few = st.integers(0, 4)
+policies = st.builds(KeepPolicy, last=few, daily=few, weekly=few, minimum=st.integers(1, 3)).filter(
+    lambda policy: not policy.is_unusable
+)
+nights = st.lists(st.integers(-2, 20), max_size=15, unique=True)
+states = st.sampled_from([AVAILABLE] * 5 + [CREATING, FAILED, DELETING])
+
+
+@st.composite
+def locations(draw: st.DrawFn) -> tuple[list[Backup], list[Backup]]:
+    return tuple(  # type: ignore[return-value]
+        [
+            a_backup(
+                nights_ago(night),
+                region=region,
+                state=draw(states),
+                tags={HOLD_TAG: ""} if draw(st.integers(0, 9)) == 0 else {},
+            )
+            for night in draw(nights)
+        ]
+        for region in (HOME_REGION, AWAY_REGION)
+    )
+
+
+@given(locations(), policies, policies)
+def test_what_is_copied_is_what_the_region_keeps(
+    stands: tuple[list[Backup], list[Backup]], keep: KeepPolicy, away: KeepPolicy
+) -> None:
+    """Else a copy would be made each night and pruned each night."""
+    here, there = stands
+    rule = a_rule(keep=away, slots=1000)
+    plan = a_plan(keep=keep, copies=(rule,))
+    steps, _ = plan_copies(here, there, plan, rule, a_request(), HOME)
+    made = [a_backup(slot_of(step.backup), region=AWAY_REGION) for step in steps]
+    gone = {one.backup.arn for one in pruned(here, [*there, *made], plan).deletes}
+    assert not gone & {one.arn for one in made}
+
+
+@given(locations(), policies, policies)
+def test_pruning_never_takes_an_original_that_the_next_copy_sweep_wants(
+    stands: tuple[list[Backup], list[Backup]], keep: KeepPolicy, away: KeepPolicy
+) -> None:
+    here, there = stands
+    rule = a_rule(keep=away, slots=1000)
+    plan = a_plan(keep=keep, copies=(rule,))
+    gone = {one.backup.arn for one in pruned(here, there, plan).deletes}
+    steps, _ = plan_copies(here, there, plan, rule, a_request(), HOME)
+    assert not gone & {step.backup.arn for step in steps}
+
+
+@given(locations(), policies, policies)
+def test_pruning_twice_deletes_nothing_more(
+    stands: tuple[list[Backup], list[Backup]], keep: KeepPolicy, away: KeepPolicy
+) -> None:
+    """An original that waited for its copy may go when the Region's own deletions freed it, and only that."""
+    here, there = stands
+    plan = a_plan(keep=keep, copies=(a_rule(keep=away),))
+    gone = {one.backup.arn for one in pruned(here, there, plan).deletes}
+    left_here, left_there = ([one for one in each if one.arn not in gone] for each in (here, there))
+    assert pruned(left_here, left_there, plan).deletes == []
+
+
+@given(locations(), policies, policies)
+def test_in_each_location_the_floor_and_the_newest_good_one_stay(
+    stands: tuple[list[Backup], list[Backup]], keep: KeepPolicy, away: KeepPolicy
+) -> None:
+    here, there = stands
+    gone = {
+        one.backup.arn for one in pruned(here, there, a_plan(keep=keep, copies=(a_rule(keep=away),))).deletes
+    }
+    for backups, policy in ((here, keep), (there, away)):
+        usable = [one for one in backups if one.state is AVAILABLE and slot_of(one) <= NIGHT and not one.held]
+        usable.sort(key=slot_of, reverse=True)
+        stay = [one for one in usable if one.arn not in gone]
+        assert stay[:1] == usable[:1]
+        assert len(stay) >= min(policy.minimum, len(usable))
