@@ -542,6 +542,8 @@ class FakeRecords:
 class FakeHoldList:
     """The port `HoldList`. `failing` is raised by each reading."""
 
+    place = "in memory"
+
     def __init__(self, *holds: Hold) -> None:
         self.holds = list(holds)
         self.failing: HoldfastError | None = None

@@ -14,17 +14,23 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import (
     AccessDenied,
+    HoldfastError,
+    HoldListError,
     NoAnswer,
     NotFound,
     NotReady,
     ProviderError,
     Throttled,
 )
-from holdfast.core.model import HOLD_TAG, Backup, BackupState, Breaker, KeepPolicy, Resource
+from holdfast.core.holds import Hold
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, Breaker, KeepPolicy, Resource, Retention
 from holdfast.core.naming import backup_name, mark_tags, snapshot_name, tags_for
 from holdfast.core.report import Action, Outcome, Report, Stage, State, Status
+from holdfast.core.told import Told
+from holdfast.usecases.publish import publish_report
 from tests.builders import (
     AWAY_REGION,
+    HOME,
     HOME_REGION,
     NIGHT,
     TAGS,
@@ -35,7 +41,7 @@ from tests.builders import (
     nights_ago,
 )
 from tests.fakes import KINDS, FakeRecords
-from tests.integration.world import Meddled, Surprising, World, of_action, time_for
+from tests.integration.world import LONG_AGO, Meddled, Surprising, World, of_action, time_for
 
 KEEP_2 = KeepPolicy(daily=2, minimum=1)
 KIND_NAMES = sorted(KINDS)
@@ -490,6 +496,234 @@ def digest_in(refusal: str) -> str:
     return refusal.split('"approve": "')[1][:16]
 
 
+class TestUntoldRetention:
+    """No backup is deleted by a retention that no message told of before the run."""
+
+    def world(self, **plan: Any) -> World:
+        world = a_world(**plan)
+        world.people_know = False
+        world.create()
+        return world
+
+    def night(self, world: World, night: int = 0) -> Report:
+        """One run: made at the slot of that night, pruned, told."""
+        request = a_request(nights_ago(night))
+        world.create(request)
+        report = world.prune(request)
+        world.publish(request)
+        return report
+
+    def test_the_first_message_tells_and_the_next_run_deletes(self) -> None:
+        world = self.world()
+        report = self.night(world)
+        assert [(one.action, one.state) for one in report.outcomes] == [(Action.ANNOUNCE, State.SKIPPED)] * 3
+        assert (report.status, deletes(world)) == (Status.OK, 0)
+        self.night(world, -1)
+        assert nights_left(world) == [-1, 0]
+
+    def test_sweeps_of_the_same_run_do_not_delete_what_its_message_tells(self) -> None:
+        world = self.world()
+        self.night(world)
+        self.night(world)
+        assert deletes(world) == 0
+
+    def test_a_shorter_retention_is_told_one_run_before_it_deletes(self) -> None:
+        world = self.world()
+        self.night(world)
+        self.night(world, -1)
+        world.plan = a_plan(keep=KeepPolicy(daily=1, minimum=1), types=("rds",))
+        report = self.night(world, -2)
+        assert nights_left(world) == [-2, -1]
+        [announced] = of_action(report, Action.ANNOUNCE)
+        assert announced.backup == of_night(world, -1).id
+        assert report.notices[0].startswith(
+            "The plan nightly keeps daily 1, minimum 1 in us-east-1 (before: daily 2, minimum 1)."
+        )
+        text = world.notifier.messages[-1].text
+        assert report.notices[0] in text
+        assert "Kept for now, and deleted by the next run (1):\n  - delete rds shop in us-east-1: " in text
+        self.night(world, -3)
+        assert nights_left(world) == [-3]
+
+    def test_a_change_that_is_taken_back_in_time_deletes_nothing(self) -> None:
+        world = self.world(keep=KeepPolicy(daily=5, minimum=1))
+        usual = world.plan
+        self.night(world)
+        world.plan = a_plan(keep=KeepPolicy(daily=1, minimum=1), types=("rds",))
+        self.night(world, -1)
+        world.plan = usual
+        self.night(world, -2)
+        assert nights_left(world) == [-2, -1, 0, 1, 2]
+
+    def test_a_message_that_did_not_go_out_told_nobody(self) -> None:
+        world = self.world()
+        world.prune()
+        world.notifier.failing = True
+        with pytest.raises(NoAnswer):
+            world.publish()
+        later = a_request(nights_ago(-1))
+        assert of_action(world.prune(later), Action.DELETE) == []
+
+    def test_a_rehearsal_tells_nobody(self) -> None:
+        world = self.world()
+        world.prune(a_request(dry_run=True))
+        world.prune()
+        publish_report(world.records, world.notifier, a_request(dry_run=True), HOME)
+        assert world.records.told("nightly") is None
+
+    def test_a_night_on_which_not_all_was_listed_tells_nothing_of_the_retention(self) -> None:
+        """What could not be listed could not be announced."""
+        world = self.world()
+        world.cloud.fail("backups", HOME_REGION, AccessDenied)
+        world.prune()
+        world.publish()
+        assert world.records.told("nightly") is None
+        assert of_action(world.prune(a_request(nights_ago(-1))), Action.DELETE) == []
+
+    def test_who_cannot_wait_approves_the_list(self) -> None:
+        world = self.world()
+        report = world.prune()
+        digest = digest_in(report.notices[0])
+        assert world.prune(a_request(approve=digest)).status is Status.OK
+        assert nights_left(world) == [0, 1]
+
+    def test_an_approved_list_that_was_stopped_half_way_may_be_finished(self) -> None:
+        world = self.world()
+        digest = digest_in(world.prune().notices[0])
+        world.prune(a_request(approve=digest), time_for(1))
+        assert nights_left(world) == [0, 1, 2, 3]
+        world.prune(a_request(approve=digest))
+        assert nights_left(world) == [0, 1]
+
+    def test_the_breaker_counts_only_what_would_go_now(self) -> None:
+        breaker = Breaker(max_deletes_per_run=0, max_delete_share=1.0)
+        world = self.world(breaker=breaker)
+        assert not self.night(world).refusals
+        report = self.night(world, -1)
+        assert report.status is Status.REFUSED
+        assert deletes(world) == 0
+
+    def test_what_people_know_cannot_be_read_deletes_nothing(self) -> None:
+        class Unreadable(FakeRecords):
+            def told(self, plan: str) -> Told | None:
+                raise AccessDenied("s3", "told", "GetObject", "AccessDenied")
+
+        world = self.world()
+        world.records = Unreadable()
+        report = world.prune()
+        assert report.status is Status.REFUSED
+        assert deletes(world) == 0
+
+    def test_it_is_looked_at_again_before_each_delete(self) -> None:
+        """Meanwhile a newer backup is lost: what went by the old retention goes now only by the new one."""
+        world = self.world()
+        world.records.tell("nightly", LONG_AGO, Retention(policies={HOME_REGION: KeepPolicy(last=4)}))
+        world = meddled(world, lambda w: w.cloud.set_backup_state(of_night(w, 3).arn, BackupState.FAILED))
+        report = world.prune()
+        [outcome] = [one for one in report.outcomes if one.backup == of_night(world, 4).id]
+        assert outcome.state is State.SKIPPED
+        assert outcome.reason.startswith("kept after all: no message before this run's told of")
+        assert deletes(world) == 0
+
+
+class TestHoldList:
+    """DynamoDB backups cannot carry the hold tag: people keep a list."""
+
+    def world(self, *holds: Hold) -> World:
+        world = a_world("dynamodb")
+        world.holds.holds = list(holds)
+        return world
+
+    def hold(self, world: World, night: int) -> Hold:
+        return Hold(backups=f"shop/{of_night(world, night).id}", reason="case 17")
+
+    def test_what_it_names_is_kept_and_counts_for_nothing(self) -> None:
+        world = self.world()
+        world.holds.holds = [self.hold(world, 0), self.hold(world, 4)]
+        world.prune()
+        assert nights_left(world) == [0, 1, 2, 4]
+
+    def test_the_reason_is_told(self) -> None:
+        world = self.world()
+        world.holds.holds = [self.hold(world, 4)]
+        report = world.prune(a_request(dry_run=True))
+        assert "dry run: would keep: held: case 17" in [one.reason for one in report.outcomes]
+        assert "held: case 17" in report.text
+
+    def test_it_is_read_again_right_before_each_delete(self) -> None:
+        world = self.world()
+        late = self.hold(world, 4)
+        world = meddled(world, lambda w: w.holds.holds.append(late), kind="dynamodb")
+        states = {one.backup: (one.state, one.reason) for one in world.prune().outcomes}
+        assert states[of_night(world, 4).id] == (State.SKIPPED, "kept after all: held: case 17")
+        assert nights_left(world) == [0, 1, 4]
+
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (
+                HoldListError("in the SSM parameter /holdfast/holds", ["entry 1: it is wrong"]),
+                (
+                    "No dynamodb backup was deleted: the hold list in the SSM parameter /holdfast/holds "
+                    "cannot be used: entry 1: it is wrong."
+                ),
+            ),
+            (
+                AccessDenied("ssm", "/holdfast/holds", "GetParameter", "AccessDenied"),
+                (
+                    "Not all dynamodb backups could be listed (GetParameter of /holdfast/holds: "
+                    "AccessDenied): none of that kind was deleted."
+                ),
+            ),
+        ],
+        ids=["wrong", "unreadable"],
+    )
+    def test_a_list_that_cannot_be_used_deletes_nothing_of_its_kind(
+        self, error: HoldfastError, told: str
+    ) -> None:
+        world = self.world()
+        database = world.cloud.add_resource("rds", "bills", TAGS)
+        for night in range(5):
+            put(world, database.arn, night)
+        world.plan = a_plan(keep=KEEP_2, types=("dynamodb", "rds"))
+        world.holds.failing = error
+        report = world.prune()
+        assert (report.status, list(report.refusals)) == (Status.REFUSED, [told])
+        assert len(world.cloud.standing("dynamodb")) == 5
+        assert len(world.cloud.standing("rds")) == 2
+
+    def test_one_that_is_broken_right_before_a_delete_keeps_that_backup(self) -> None:
+        world = self.world()
+        broken = HoldListError("here", ["entry 1: it is wrong"])
+
+        def meddle(world: World) -> None:
+            world.holds.failing = broken
+
+        report = meddled(world, meddle, kind="dynamodb").prune()
+        assert {one.state for one in report.outcomes} == {State.FAILED}
+        assert deletes(world) == 0
+
+    def test_an_entry_that_names_nothing_deletes_nothing_until_it_is_put_right(self) -> None:
+        world = self.world(Hold(backups="shop/holdfast.nightly.2026-11-22", reason="case 17"))
+        report = world.prune()
+        assert list(report.refusals) == [
+            (
+                "No dynamodb backup was deleted: the hold list in memory cannot be used: no backup that "
+                "stands is called shop/holdfast.nightly.2026-11-22 (case 17): correct the name, or take the "
+                "entry out."
+            )
+        ]
+        assert deletes(world) == 0
+
+    def test_an_entry_for_another_plans_backup_is_no_mistake(self) -> None:
+        world = self.world()
+        mark = replace(a_mark(source=shop_of(world)), plan="weekly")
+        other = world.cloud.add_backup(shop_of(world), backup_name(mark))
+        world.holds.holds = [Hold(backups=f"shop/{other.id}", reason="case 17")]
+        assert world.prune().status is Status.OK
+        assert deletes(world) == 3
+
+
 class TestGuard9VanishedResources:
     def test_a_resource_that_is_gone_keeps_what_it_has_night_after_night(self) -> None:
         world = a_world(keep=KeepPolicy(daily=3, minimum=2))
@@ -578,6 +812,50 @@ class TestDryRun:
         ]
         assert {one.state for one in report.outcomes} == {State.SKIPPED}
         assert (world.cloud.writes, world.names(), world.records.documents) == ([], names, {})
+
+    def test_what_is_not_ours_is_listed_with_whose_it_is(self) -> None:
+        world = a_world(nights=1)
+        put(world, shop_of(world), 1, stack="another")
+        report = world.prune(a_request(dry_run=True))
+        assert [one.reason for one in report.outcomes] == [
+            "dry run: would keep: daily 1 of 2",
+            "dry run: would keep: not ours: the stack another made it",
+        ]
+
+    def test_people_get_the_same_as_a_table(self) -> None:
+        world = a_world()
+        text = world.prune(a_request(dry_run=True)).text
+        assert text.startswith(
+            "Plan nightly, as of 2026-11-22T02:00:00Z: would delete 3 of 5 backups; 0 more are not the"
+        )
+        assert "rds shop in us-east-1 keeps daily 2, minimum 1\n" in text
+        assert text.count(" DELETE ") == 3
+
+    def test_the_table_has_the_refusals_and_what_is_new_first(self) -> None:
+        world = a_world(breaker=Breaker(max_deletes_per_run=2, max_delete_share=1.0), types=("rds", "aurora"))
+        world.cloud.fail("backups", HOME_REGION, AccessDenied)  # aurora is listed first
+        text = world.prune(a_request(dry_run=True)).text
+        listing, breaker = text.split("\n\n")[1:3]
+        assert listing.startswith("Not all aurora backups could be listed")
+        assert breaker.startswith("3 of 5 backups would be deleted, but prune.max_deletes_per_run is 2")
+
+    def test_a_shorter_retention_shows_what_it_would_delete(self) -> None:
+        world = a_world()
+        world.people_know = False
+        world.records.tell("nightly", LONG_AGO, Retention(policies={HOME_REGION: KeepPolicy(daily=4)}))
+        report = world.prune(a_request(dry_run=True))
+        assert report.notices[0].startswith(
+            "The plan nightly keeps daily 2, minimum 1 in us-east-1 (before: "
+        )
+        assert [(one.action, one.reason[:44]) for one in report.outcomes][2:] == [
+            (Action.ANNOUNCE, "dry run: would delete, but with the next run"),
+            (Action.ANNOUNCE, "dry run: would delete, but with the next run"),
+            (Action.DELETE, "dry run: would delete: no rule keeps it (dai"),
+        ]
+        assert world.records.documents == {}
+
+    def test_a_run_that_is_no_rehearsal_has_no_table(self) -> None:
+        assert a_world().prune().text == ""
 
 
 @settings(max_examples=60)

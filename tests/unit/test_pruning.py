@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from holdfast.core.model import (
     Home,
     KeepPolicy,
     Plan,
+    Retention,
     slot_of,
 )
 from holdfast.core.planning import plan_copies
@@ -25,9 +26,14 @@ from holdfast.core.pruning import (
     Standing,
     digest_of,
     left_behind,
+    notice_of_change,
     plan_prune,
+    put_off_untold,
+    strangers,
     tripped,
 )
+from holdfast.core.retention import Verdict
+from holdfast.core.spans import Span
 from tests.builders import (
     AWAY_REGION,
     DATABASE,
@@ -348,12 +354,130 @@ class TestFormerResources:
         assert self.told_of(*unknown, *self.todays, covered={TABLE}) == []
 
 
+class TestUntoldRetention:
+    """A retention deletes nothing before a message has told of it."""
+
+    week = KeepPolicy(daily=7, minimum=2)
+    told = Retention(policies={HOME_REGION: week, AWAY_REGION: week})
+    plan = a_plan(keep=KEEP, copies=(a_rule(keep=week),))
+
+    def put_off(
+        self,
+        known: Retention | None,
+        plan: Plan | None = None,
+        here: Sequence[Backup] = FORTNIGHT,
+        there: Sequence[Backup] = FORTNIGHT_AWAY,
+        spared: Mapping[str, str] | None = None,
+    ) -> PrunePlan:
+        plan = plan or self.plan
+        stands = [standing(here, there)]
+        full = plan_prune(stands, plan, NIGHT, HOME, spared or {})
+        return put_off_untold(full, stands, plan, known, NIGHT, HOME)
+
+    def nights(self, verdicts: Sequence[Verdict], region: str = HOME_REGION) -> list[int]:
+        return [(NIGHT - slot_of(one.backup)).days for one in verdicts if one.backup.region == region]
+
+    def test_what_was_told_is_deleted(self) -> None:
+        known = self.plan.retention(HOME_REGION)
+        prune = self.put_off(known)
+        assert prune == pruned(FORTNIGHT, FORTNIGHT_AWAY, self.plan)
+        assert prune.later == []
+
+    def test_what_only_the_change_deletes_waits_and_the_rest_is_deleted(self) -> None:
+        prune = self.put_off(self.told)
+        assert self.nights(prune.deletes) == list(range(13, 6, -1))
+        assert self.nights(prune.later) == list(range(6, 2, -1))
+        assert self.nights(prune.deletes, AWAY_REGION) == list(range(13, 6, -1))
+        reason = "no message before this run's told of the plan's retention (else: no rule keeps it"
+        assert {one.reason for one in prune.later} == {f"{reason} (daily 3, minimum 2))"}
+        assert all(one.keep for one in prune.later)
+
+    def test_before_the_first_message_nothing_is_deleted(self) -> None:
+        prune = self.put_off(None)
+        assert prune.deletes == []
+        assert len(prune.later) == 11 + 7
+
+    def test_a_region_that_no_message_told_of_waits_alone(self) -> None:
+        prune = self.put_off(Retention(policies={HOME_REGION: KEEP}))
+        assert self.nights(prune.deletes) == list(range(13, 2, -1))
+        assert self.nights(prune.later, AWAY_REGION) == list(range(13, 6, -1))
+
+    def test_a_longer_retention_has_nothing_to_wait_for(self) -> None:
+        known = Retention(policies={HOME_REGION: ONE_DAY, AWAY_REGION: ONE_DAY})
+        prune = self.put_off(known)
+        assert prune == pruned(FORTNIGHT, FORTNIGHT_AWAY, self.plan)
+
+    def test_another_time_zone_is_another_retention(self) -> None:
+        # In Auckland the third of them was made on the 22nd, the others on the 21st.
+        here = [a_backup(nights_ago(1) + timedelta(hours=hours)) for hours in (0, 8, 10)]
+        keep = KeepPolicy(daily=2, minimum=1)
+        known = Retention(policies={HOME_REGION: keep}, time_zone="Pacific/Auckland")
+        prune = self.put_off(known, a_plan(keep=keep), here, ())
+        assert prune.listed == [here[0].arn]
+        assert [one.backup for one in prune.later] == [here[1]]
+
+    def test_what_another_guard_keeps_tonight_is_announced_as_well(self) -> None:
+        """It goes as soon as that guard lets it, which may be the next run."""
+        prune = self.put_off(self.told, spared={DATABASE: "its backup of this run is not there"})
+        assert prune.deletes == []
+        assert self.nights(prune.later) == list(range(6, 2, -1))
+
+    def test_the_notice_says_what_changed_how_many_wait_and_how_to_have_it_now(self) -> None:
+        prune, full = self.put_off(self.told), pruned(FORTNIGHT, FORTNIGHT_AWAY, self.plan)
+        notice = notice_of_change(prune, full, self.plan, self.told, a_request(), HOME)
+        assert notice.startswith(
+            "The plan nightly keeps daily 3, minimum 2 in us-east-1 (before: daily 7, minimum 2). "
+            "This is the first message to tell of it, so 4 backups stay until the next run that would stay "
+            "without the change (listed as kept for now)."
+        )
+        event = json.loads(notice[notice.index("{") :])
+        assert event == {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "approve": full.digest}
+
+    def test_a_change_that_deletes_nothing_is_no_news(self) -> None:
+        few = self.put_off(self.told, here=FORTNIGHT[:3], there=())
+        assert notice_of_change(few, few, self.plan, self.told, a_request(), HOME) == ""
+
+    def test_the_first_notice_of_all_and_that_of_a_zone(self) -> None:
+        full = pruned(FORTNIGHT, FORTNIGHT_AWAY, self.plan)
+        first = notice_of_change(self.put_off(None), full, self.plan, None, a_request(), HOME)
+        assert (
+            "keeps daily 3, minimum 2 in us-east-1 (nothing was told before), daily 7, minimum 2 in" in first
+        )
+        berlin = replace(self.plan, time_zone="Europe/Berlin")
+        zone = notice_of_change(self.put_off(self.told), full, berlin, self.told, a_request(), HOME)
+        assert "by the days of Europe/Berlin (before: of UTC)" in zone
+
+
+class TestStrangers:
+    def test_each_backup_of_others_is_told_with_whose_it_is(self) -> None:
+        theirs = [
+            a_backup(ours=False),
+            a_backup(stack="another"),
+            a_backup(plan="weekly"),
+            a_backup(source=FOREIGN_DATABASE, region=HOME_REGION),
+        ]
+        told = strangers([standing([*FORTNIGHT, *theirs])], a_plan(), HOME)
+        assert {one.backup.arn: one.reason for one in told} == {
+            theirs[0].arn: "not ours: it does not bear Holdfast's mark",
+            theirs[1].arn: "not ours: the stack another made it",
+            theirs[2].arn: "not ours: it was made for the plan weekly",
+            theirs[3].arn: "not ours: the stack holdfast in us-west-2 made it",
+        }
+        assert all(one.keep for one in told)
+
+
 # --- properties over several locations -------------------------------------------------------------------
 
 few = st.integers(0, 4)
-policies = st.builds(KeepPolicy, last=few, daily=few, weekly=few, minimum=st.integers(1, 3)).filter(
-    lambda policy: not policy.is_unusable
-)
+policies = st.builds(
+    KeepPolicy,
+    last=few,
+    daily=few,
+    weekly=few,
+    within=st.none() | st.builds(Span, days=st.integers(1, 15)),
+    oldest=st.booleans(),
+    minimum=st.integers(1, 3),
+).filter(lambda policy: not policy.is_unusable)
 nights = st.lists(st.integers(-2, 20), max_size=15, unique=True)
 states = st.sampled_from([AVAILABLE] * 5 + [CREATING, FAILED, DELETING])
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.core.model import HOLD_TAG, Backup, BackupState, KeepPolicy
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, KeepPolicy, slot_of
 from holdfast.core.retention import Verdict, decide, describe
+from holdfast.core.spans import Span
 from tests.builders import DATABASE, NIGHT, a_backup, nights_ago
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -28,11 +29,6 @@ def kept(slots: Iterable[str], policy: KeepPolicy, *, zone: tzinfo = UTC) -> lis
     backups = [a_backup(slot) for slot in by_slot]
     verdicts = decide(backups, policy, max(by_slot), zone)
     return [by_slot[slot_of(one.backup)] for one in verdicts if one.keep]
-
-
-def slot_of(backup: Backup) -> datetime:
-    assert backup.mark is not None
-    return backup.mark.slot
 
 
 class TestRules:
@@ -141,6 +137,91 @@ class TestRules:
 
     def test_a_policy_reads_as_its_counts(self) -> None:
         assert describe(KeepPolicy(daily=7, weekly=4, minimum=2)) == "daily 7, weekly 4, minimum 2"
+        policy = KeepPolicy(last=1, within=Span(months=1, days=2), oldest=True)
+        assert describe(policy) == "last 1, within 1m2d, oldest, minimum 1"
+
+
+class TestWithin:
+    nights = tuple(f"2026-11-{day:02}T02:00" for day in (22, 21, 20, 19, 18))
+
+    def test_what_is_younger_than_that_is_kept_seen_from_the_newest(self) -> None:
+        assert kept(self.nights, KeepPolicy(within=Span(days=2))) == list(self.nights[:2])
+        assert kept(self.nights, KeepPolicy(within=Span(days=2, hours=1))) == list(self.nights[:3])
+
+    def test_the_age_is_none_of_the_clocks(self) -> None:
+        backups = [a_backup(at(slot)) for slot in self.nights]
+        years_later = at("2031-01-01T00:00")
+        verdicts = decide(backups, KeepPolicy(within=Span(days=2)), years_later, UTC)
+        assert [one.reason for one in verdicts if one.keep] == ["within 2d of the newest"] * 2
+
+    @pytest.mark.parametrize(
+        "newer",
+        [
+            a_backup(nights_ago(-3)),
+            a_backup(nights_ago(0), state=BackupState.CREATING),
+            a_backup(nights_ago(0), tags={HOLD_TAG: ""}),
+            a_backup(nights_ago(0), ours=False),
+        ],
+        ids=["future", "creating", "held", "not ours"],
+    )
+    def test_the_newest_is_a_good_one(self, newer: Backup) -> None:
+        old = [a_backup(nights_ago(night)) for night in (10, 11, 12)]
+        verdicts = decide([newer, *old], KeepPolicy(within=Span(days=2)), NIGHT, UTC)
+        assert [one.keep for one in verdicts if one.backup in old] == [True, True, False]
+
+    def test_it_keeps_beside_the_counts(self) -> None:
+        slots = ["2026-11-22T14:00", "2026-11-22T02:00", "2026-11-21T02:00", "2026-11-20T02:00"]
+        backups = [a_backup(at(slot)) for slot in slots]
+        verdicts = decide(backups, KeepPolicy(daily=2, within=Span(hours=13)), NIGHT + timedelta(days=1), UTC)
+        assert [one.reason for one in verdicts] == [
+            "daily 1 of 2, within 13h of the newest",
+            "within 13h of the newest",
+            "daily 2 of 2",
+            "no rule keeps it (daily 2, within 13h, minimum 1)",
+        ]
+
+    def test_days_are_days_of_24_hours_whatever_the_zone(self) -> None:
+        slots = [
+            "2026-03-29T23:00",
+            "2026-03-28T23:30",
+            "2026-03-28T22:30",
+        ]  # the 29th had 23 hours in Berlin
+        assert kept(slots, KeepPolicy(within=Span(days=1)), zone=BERLIN) == slots[:2]
+
+
+class TestOldest:
+    def test_a_rule_with_counts_left_keeps_the_oldest_too(self) -> None:
+        slots = ["2026-11-22T14:00", "2026-11-22T02:00", "2026-11-21T14:00", "2026-11-21T02:00"]
+        assert kept(slots, KeepPolicy(daily=3)) == [slots[0], slots[2]]
+        assert kept(slots, KeepPolicy(daily=3, oldest=True)) == [slots[0], slots[2], slots[3]]
+
+    def test_a_rule_whose_counts_are_used_up_does_not(self) -> None:
+        slots = ["2026-11-22T14:00", "2026-11-22T02:00", "2026-11-21T14:00", "2026-11-21T02:00"]
+        assert kept(slots, KeepPolicy(daily=2, oldest=True)) == [slots[0], slots[2]]
+
+    def test_one_that_is_the_newest_of_its_period_is_counted_once(self) -> None:
+        verdicts = decide([a_backup(), a_backup(nights_ago(1))], KeepPolicy(daily=7, oldest=True), NIGHT, UTC)
+        assert [one.reason for one in verdicts] == ["daily 1 of 7", "daily 2 of 7"]
+
+    def test_the_reason_is_the_rule_that_has_counts_left(self) -> None:
+        backups = [a_backup(), a_backup(nights_ago(0.1)), a_backup(nights_ago(0.2))]
+        policy = KeepPolicy(last=1, yearly=3, oldest=True)
+        assert [one.reason for one in decide(backups, policy, NIGHT, UTC)] == [
+            "last 1 of 1, yearly 1 of 3",
+            "no rule keeps it (last 1, yearly 3, oldest, minimum 1)",
+            "yearly 2 of 3, the oldest",
+        ]
+
+    def test_it_is_the_oldest_good_one(self) -> None:
+        odd = [
+            a_backup(nights_ago(0.03), state=BackupState.FAILED),
+            a_backup(nights_ago(0.04), tags={HOLD_TAG: ""}),
+            a_backup(nights_ago(0.05), ours=False),
+        ]
+        good_one = a_backup(nights_ago(0.02))
+        verdicts = decide([a_backup(), good_one, *odd], KeepPolicy(daily=3, oldest=True), NIGHT, UTC)
+        told = {one.backup.arn: one.reason for one in verdicts}
+        assert told[good_one.arn] == "daily 2 of 3, the oldest"
 
 
 class TestZones:
@@ -238,8 +319,16 @@ class TestEvidence:
 
     @pytest.mark.parametrize(
         "policy",
-        [KeepPolicy(), KeepPolicy(minimum=0), KeepPolicy(daily=-1), KeepPolicy(daily=7, weekly=-1)],
-        ids=["empty", "empty without a floor", "negative", "partly negative"],
+        [
+            KeepPolicy(),
+            KeepPolicy(minimum=0),
+            KeepPolicy(oldest=True),
+            KeepPolicy(daily=-1),
+            KeepPolicy(daily=7, weekly=-1),
+            KeepPolicy(daily=7, within=Span()),
+            KeepPolicy(daily=7, within=Span(days=2, hours=-1)),
+        ],
+        ids=["empty", "no floor", "oldest alone", "negative", "partly negative", "no time", "negative time"],
     )
     def test_an_empty_or_negative_policy_deletes_nothing(self, policy: KeepPolicy) -> None:
         backups = [
@@ -291,6 +380,11 @@ class TestEvidence:
 # --- properties ------------------------------------------------------------------------------------------
 
 counts = st.integers(0, 5)
+spans = st.one_of(
+    st.builds(Span, hours=st.integers(1, 72)),
+    st.builds(Span, days=st.integers(0, 60), hours=st.integers(1, 48)),
+    st.builds(Span, years=st.integers(0, 1), months=st.integers(1, 20), days=st.integers(0, 31)),
+)
 policies = st.builds(
     KeepPolicy,
     last=counts,
@@ -299,6 +393,8 @@ policies = st.builds(
     weekly=counts,
     monthly=counts,
     yearly=counts,
+    within=st.none() | spans,
+    oldest=st.booleans(),
     minimum=st.integers(1, 6),
 ).filter(lambda policy: not policy.is_unusable)
 zones = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"]).map(ZoneInfo)
@@ -388,8 +484,10 @@ class TestProperties:
     ) -> None:
         kept_arns = arns(decide(backups, policy, NIGHT, zone), keep=True)
         kept_good = [one for one in good(backups) if one.arn in kept_arns]
-        total = policy.last + policy.hourly + policy.daily + policy.weekly + policy.monthly + policy.yearly
-        assert len(kept_good) <= max(total, policy.minimum)
+        young = 0
+        if policy.within is not None and kept_good:
+            young = sum(slot_of(one) > policy.within.before(slot_of(kept_good[0])) for one in kept_good)
+        assert len(kept_good) <= max(sum(policy.counts) + young, policy.minimum)
 
     @given(any_backups(), policies, zones)
     def test_deciding_on_what_was_kept_deletes_nothing(
@@ -407,8 +505,24 @@ class TestProperties:
     def test_a_larger_policy_keeps_all_that_the_smaller_kept_by_rule(
         self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, rule: str
     ) -> None:
-        larger = KeepPolicy(
-            **{name: getattr(policy, name) + (name == rule) for name in _COUNTS}, minimum=policy.minimum
+        larger = replace(policy, **{rule: getattr(policy, rule) + 1})
+        by_rule = {
+            one.backup.arn
+            for one in decide(backups, policy, NIGHT, zone)
+            if one.keep and not one.reason.startswith("floor")
+        }
+        assert by_rule <= arns(decide(backups, larger, NIGHT, zone), keep=True)
+
+    @given(good_backups, policies, zones, spans, st.booleans())
+    def test_a_longer_time_or_the_oldest_added_keep_all_that_was_kept_by_rule(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, span: Span, oldest: bool
+    ) -> None:
+        smaller = policy.within or Span(hours=1)
+        policy = replace(policy, within=policy.within and smaller, oldest=False)
+        larger = replace(
+            policy,
+            within=replace(span, hours=span.hours + smaller.hours, days=span.days + smaller.days + 366 * 4),
+            oldest=oldest,
         )
         by_rule = {
             one.backup.arn
@@ -416,6 +530,29 @@ class TestProperties:
             if one.keep and not one.reason.startswith("floor")
         }
         assert by_rule <= arns(decide(backups, larger, NIGHT, zone), keep=True)
+
+    @given(any_backups(), policies, zones, st.randoms())
+    def test_a_listing_that_lacks_some_makes_none_deletable_that_is_kept(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, random: Random
+    ) -> None:
+        seen = [one for one in backups if random.random() < 0.7]
+        gone_of_all = arns(decide(backups, policy, NIGHT, zone), keep=False)
+        assert arns(decide(seen, policy, NIGHT, zone), keep=False) <= gone_of_all
+
+    @given(any_backups(), policies, zones, st.randoms())
+    def test_a_listing_that_shows_some_twice_changes_nothing(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, random: Random
+    ) -> None:
+        twice = [*backups, *(one for one in backups if random.random() < 0.5)]
+        assert decide(twice, policy, NIGHT, zone) == decide(backups, policy, NIGHT, zone)
+
+    @given(any_backups(), policies, zones, st.integers(0, 10_000))
+    def test_the_clock_alone_lets_nothing_go(
+        self, backups: list[Backup], policy: KeepPolicy, zone: ZoneInfo, days: int
+    ) -> None:
+        past = [one for one in backups if slot_of(one) <= NIGHT]
+        later = decide(past, policy, NIGHT + timedelta(days=days), zone)
+        assert later == decide(past, policy, NIGHT, zone)
 
     @given(good_backups, policies, zones)
     def test_a_higher_floor_keeps_all_that_the_lower_kept(
@@ -456,7 +593,6 @@ _PERIODS: dict[str, Callable[[datetime], str]] = {
     "monthly": lambda local: f"{local:%Y-%m}",
     "yearly": lambda local: f"{local:%Y}",
 }
-_COUNTS = ("last", *_PERIODS)
 
 
 def oracle(backups: Sequence[Backup], policy: KeepPolicy, zone: ZoneInfo) -> set[str]:
@@ -473,6 +609,13 @@ def oracle(backups: Sequence[Backup], policy: KeepPolicy, zone: ZoneInfo) -> set
         newest_of_each = sorted((max(group, key=age) for group in groups.values()), key=age)
         count = getattr(policy, rule)
         stays |= {one.arn for one in newest_of_each[len(newest_of_each) - min(count, len(newest_of_each)) :]}
+        if policy.oldest and groups and count > len(groups):
+            stays.add(min(backups, key=age).arn)
+    if policy.oldest and policy.last > len(backups) > 0:
+        stays.add(min(backups, key=age).arn)
+    if policy.within and backups:
+        limit = policy.within.before(max(slot_of(one) for one in backups))
+        stays |= {one.arn for one in backups if slot_of(one) > limit}
     others = sorted((one for one in backups if one.arn not in stays), key=age)
     while others and len(stays) < policy.minimum:
         stays.add(others.pop().arn)

@@ -68,8 +68,8 @@ class App:
         if not parameter:
             raise SettingsError("HOLDFAST_HOLDS_PARAMETER is missing (see template.yaml)")
 
-        def parse(text: str) -> tuple[Hold, ...]:
-            return parse_holds(text, f"in the SSM parameter {parameter}", "dynamodb")
+        def parse(text: str, place: str) -> tuple[Hold, ...]:
+            return parse_holds(text, place, "dynamodb")
 
         return {self._dynamodb.kind: SsmHolds(client=self._ssm, parameter=parameter, parse=parse)}
 

@@ -71,6 +71,10 @@ class Copier(Protocol):
 class HoldList(Protocol):
     """Where people keep the holds of backups that cannot carry a tag."""
 
+    @property
+    def place(self) -> str:
+        """Where that is, in words: `in the SSM parameter /holdfast/holds`."""
+
     def read(self) -> Sequence[Hold]:
         """The holds as they are this moment. Raises `HoldListError` when they cannot be understood."""
 

@@ -14,14 +14,19 @@ KIND = "ssm"
 
 
 class SsmHolds:
-    """`parse` makes holds of a document, and raises `HoldListError`. Without a parameter nothing is held."""
+    """`parse` makes holds of a document and the place that it is from, and raises `HoldListError`. Without a
+    parameter nothing is held."""
 
     def __init__(
-        self, *, client: "SSMClient", parameter: str, parse: Callable[[str], Sequence[Hold]]
+        self, *, client: "SSMClient", parameter: str, parse: Callable[[str, str], Sequence[Hold]]
     ) -> None:
         self._client = client
         self._parameter = parameter
         self._parse = parse
+
+    @property
+    def place(self) -> str:
+        return f"in the SSM parameter {self._parameter}"
 
     def read(self) -> Sequence[Hold]:
         try:
@@ -29,4 +34,4 @@ class SsmHolds:
                 text = self._client.get_parameter(Name=self._parameter)["Parameter"]["Value"]
         except NotFound:
             return ()
-        return self._parse(text)
+        return self._parse(text, self.place)

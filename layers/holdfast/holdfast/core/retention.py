@@ -93,8 +93,11 @@ def _kept_by_rules(good: Sequence[Backup], policy: KeepPolicy, zone: tzinfo) -> 
     moments = [slot_of(one).astimezone(zone) for one in good]
     for name, period in _RULES:
         count = int(getattr(policy, name))
-        for number, position in enumerate(_newest_of_periods(moments, period, count, policy.oldest), 1):
+        kept = _newest_of_periods(moments, period, count)
+        for number, position in enumerate(kept, 1):
             reasons[good[position].arn].append(f"{name} {number} of {count}")
+        if policy.oldest and 0 < len(kept) < count and kept[-1] != len(good) - 1:
+            reasons[good[-1].arn].append(f"{name} {len(kept) + 1} of {count}, the oldest")
     if policy.within is not None and good:
         limit = policy.within.before(slot_of(good[0]))
         for one in good:
@@ -103,17 +106,14 @@ def _kept_by_rules(good: Sequence[Backup], policy: KeepPolicy, zone: tzinfo) -> 
     return {arn: ", ".join(words) for arn, words in reasons.items()}
 
 
-def _newest_of_periods(moments: Sequence[datetime], period: _Period, count: int, oldest: bool) -> list[int]:
-    """The positions of the newest moment in each of the newest `count` periods; with `oldest`, of the oldest
-    moment as well where that leaves counts unused."""
+def _newest_of_periods(moments: Sequence[datetime], period: _Period, count: int) -> list[int]:
+    """The positions of the newest moment in each of the newest `count` periods."""
     met: dict[object, int] = {}  # and not the last one alone: a clock set back over midnight repeats a day
     for position, moment in enumerate(moments):
         if len(met) >= count:
-            return list(met.values())
+            break
         met.setdefault(period(moment, position), position)
-    kept = list(met.values())
-    last = len(moments) - 1
-    return [*kept, last] if oldest and 0 < len(kept) < count and kept[-1] != last else kept
+    return list(met.values())
 
 
 def _raise_to_floor(reasons: dict[str, str], good: Sequence[Backup], minimum: int) -> None:

@@ -125,16 +125,16 @@ class _Cloud:
 
     def everything(self, kind: str) -> Standing:
         """All backups of a kind. Raises `HoldListError` when a hold is on nothing that stands."""
+        listed = self._listed(kind, self._locations(kind))
         holds = self._holds(kind)
-        standing = self._stand(kind, self._locations(kind), holds)
-        unused = idle(holds, [one for backups in standing.by_region.values() for one in backups])
+        unused = idle(holds, [one for backups in listed.values() for one in backups])
         if unused:
             names = ", ".join(f"{each.backups} ({each.reason})" for each in unused)
             raise HoldListError(
-                f"of {kind} backups",
+                self.hold_lists[kind].place,
                 [f"no backup that stands is called {names}: correct the name, or take the entry out"],
             )
-        return standing
+        return self._standing(kind, listed, holds)
 
     def around(self, backup: Backup) -> Standing:
         """What the decision on one backup rests on: those of its resource.
@@ -143,7 +143,9 @@ class _Cloud:
         """
         at_home = backup.region == self.home.region
         regions = self._locations(backup.kind) if at_home else [backup.region]
-        return self._stand(backup.kind, regions, self._holds(backup.kind), backup.source)
+        listed = self._listed(backup.kind, regions, backup.source)
+        # Read last: a listing takes its time, and a hold counts until the call is made.
+        return self._standing(backup.kind, listed, self._holds(backup.kind))
 
     def _locations(self, kind: str) -> list[str]:
         return [self.home.region, *(rule.region for rule in self.plan.copies if kind in self.copiers)]
@@ -151,9 +153,11 @@ class _Cloud:
     def _holds(self, kind: str) -> Sequence[Hold]:
         return self.hold_lists[kind].read() if kind in self.hold_lists else ()
 
-    def _stand(self, kind: str, regions: Sequence[str], holds: Sequence[Hold], source: str = "") -> Standing:
-        provider = self.providers[kind]
-        by_region = {region: hold(provider.backups(region, source), holds) for region in regions}
+    def _listed(self, kind: str, regions: Sequence[str], source: str = "") -> dict[str, Sequence[Backup]]:
+        return {region: self.providers[kind].backups(region, source) for region in regions}
+
+    def _standing(self, kind: str, listed: Mapping[str, Sequence[Backup]], holds: Sequence[Hold]) -> Standing:
+        by_region = {region: hold(backups, holds) for region, backups in listed.items()}
         return Standing(kind=kind, by_region=by_region, copied=kind in self.copiers)
 
 
@@ -169,7 +173,7 @@ def _list_all(cloud: _Cloud) -> tuple[list[Standing], list[str]]:
                 f"Not all {kind} backups could be listed ({error}): none of that kind was deleted."
             )
         except HoldListError as error:
-            refusals.append(f"{str(error).capitalize()}. No {kind} backup was deleted.")
+            refusals.append(f"No {kind} backup was deleted: {error}.")
     return standing, refusals
 
 
