@@ -65,6 +65,19 @@ bench: build ## How fast and how large, as ratios
 test: build ## All tests (some of them only: make test TESTS=tests/unit)
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --timeout 300 -m 'not slow' $(TESTS)
 
+# What the default run does with few examples, with many. restic is compared where it is installed.
+.PHONY: soak
+soak: build ## The long proofs of retention: 5,000 examples each, restic, planted bugs, a million backups
+	@command -v restic >/dev/null || echo 'There is no restic here: the comparison with it is skipped.' \
+		'On Debian and Ubuntu: "apt-get install restic".'
+	HYPOTHESIS_PROFILE=long $(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m 'not slow' $(PROPERTIES)
+	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow -rP tests/differential
+	$(PYTHON) -m tests.mutation
+	$(PYTHON) -m local.bench.retention
+
+PROPERTIES := tests/unit/test_retention.py tests/unit/test_pruning.py tests/unit/test_spans.py \
+	tests/integration/test_prune.py
+
 .PHONY: lint
 lint: .venv/made .cache/sam/made ## Style and mistakes in the code and in the template
 	$(PYTHON) -m ruff check $(CODE)

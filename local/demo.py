@@ -9,8 +9,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -27,11 +28,14 @@ from local.paths import EVENTS, ROOT
 from local.processes import StartError
 from local.sandbox import COPY_REGION
 
+SLIP = {"daily": 2, "monthly": 0}
+"""What somebody writes into the plan by mistake."""
+
 _NEXT = """\
 What to try next
   make cloud                leaves this cloud up, filled, with the variables to use it with aws or boto3
   make invoke FUNCTION=prune_backups EVENT=events/prune_backups.dry_run.json
-  docs/plans.md             every key of a plan
+  docs/retention.md         what is kept, what is deleted, what never is
   functions/run_plan.py     where to begin to read"""
 
 
@@ -103,7 +107,8 @@ def _present(console: Console, house: House, nights: Sequence[datetime]) -> list
     console.print(show.calendar(found, nights))
     records = {night: house.record(f"{night:%Y%m%dT%H%M%SZ}", "prune") for night in nights}
     console.print(show.pruned(records))
-    console.print(show.kept(_dry_run_of_prune(house)))
+    console.print(show.kept(_dry_run_of_prune(house)["outcomes"]))
+    console.print(show.slip(_dry_run_with(house, plan, SLIP)["text"], SLIP))
     console.print(show.mail(house.messages(MAILBOX)[-1]))
     differences = expectation.differences(plan, nights, found, house.copy_key)
     keep = ", ".join(f"{rule} {count}" for rule, count in plan["keep"].items() if count)
@@ -119,15 +124,24 @@ def _present(console: Console, house: House, nights: Sequence[datetime]) -> list
     return differences
 
 
-def _dry_run_of_prune(house: House) -> list[dict[str, str]]:
+def _dry_run_with(house: House, plan: Mapping[str, Any], keep: Mapping[str, int]) -> dict[str, Any]:
+    """What pruning would do if the plan kept only that. The plan is put back."""
+    house.put_plan({**plan, "keep": {**plan["keep"], **keep}})
+    try:
+        return _dry_run_of_prune(house)
+    finally:
+        house.put_plan(plan)
+
+
+def _dry_run_of_prune(house: House) -> dict[str, Any]:
     answer = invoke.invoke(
         house.cloud.clients,
         house.stack.name,
         "prune_backups",
         read_event(EVENTS / "prune_backups.dry_run.json"),
     )
-    outcomes: list[dict[str, str]] = json.loads(answer.payload)["outcomes"]
-    return outcomes
+    report: dict[str, Any] = json.loads(answer.payload)
+    return report
 
 
 def _end(console: Console, house: House, seconds: float) -> None:

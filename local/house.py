@@ -32,6 +32,12 @@ class House:
         plan: dict[str, Any] = json.loads(parameter["Parameter"]["Value"])
         return plan
 
+    def put_plan(self, plan: Mapping[str, Any]) -> None:
+        """Store another plan in the place of the deployed one."""
+        self.cloud.clients("ssm").put_parameter(
+            Name=self.stack.outputs["DefaultPlanName"], Type="String", Value=json.dumps(plan), Overwrite=True
+        )
+
     def record(self, slot: str, stage: str) -> dict[str, Any]:
         """The record of a stage, by its slot as names have it (`20261122T020000Z`)."""
         answer = self.cloud.clients("s3").get_object(

@@ -43,10 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvokeError as error:
         console.print(f"[bold red]{options.function} was not called:[/] {error}", highlight=False)
         return 2
-    console.print(JSON(answer.payload.decode()), soft_wrap=True)
+    _show(console, answer.payload.decode())
     if answer.error:
         console.print(f"[bold red]{options.function} failed ({answer.error})[/]")
     return 1 if answer.error else 0
+
+
+def _show(console: Console, payload: str) -> None:
+    """The answer as JSON, and what of it is for people as it is."""
+    answer: Any = json.loads(payload)
+    text = answer.pop("text", "") if isinstance(answer, dict) else ""
+    console.print(JSON.from_data(answer), soft_wrap=True)
+    if text:
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def invoke(clients: Clients, stack: str, function: str, payload: bytes) -> Answer:

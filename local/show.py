@@ -64,11 +64,11 @@ def _region(region: str, found: Sequence[Standing], nights: Sequence[datetime]) 
 
 def kept(outcomes: Iterable[Mapping[str, str]]) -> Table:
     """Why each night's backups are kept, from a dry run of the prune stage. All resources have the same
-    nights, and so the same reasons."""
+    nights, and so the same reasons. The dry run lists other people's backups too."""
     reasons: dict[datetime, dict[str, set[str]]] = {}
     for one in outcomes:
-        if one["action"] == "keep":
-            why = one["reason"].removeprefix("dry run: would keep: ")
+        why = one["reason"].removeprefix("dry run: would keep: ")
+        if one["action"] == "keep" and not why.startswith("not ours"):
             reasons.setdefault(_slot_of(one["backup"]), {}).setdefault(one["region"], set()).add(why)
     table = _table("Why each is kept, as a dry run of prune_backups tells")
     for heading in ("of the night of", HOME_REGION, COPY_REGION):
@@ -77,6 +77,19 @@ def kept(outcomes: Iterable[Mapping[str, str]]) -> Table:
         told = ("; ".join(sorted(by_region.get(region, ()))) for region in (HOME_REGION, COPY_REGION))
         table.add_row(f"{slot:%a %d %b}", *told)
     return table
+
+
+def slip(text: str, keep: Mapping[str, int]) -> Group:
+    """What a dry run says to a plan that somebody shortened: its first words, and one of its tables."""
+    counts = ", ".join(f"{rule} {count}" for rule, count in keep.items())
+    head, *blocks = text.strip().split("\n\n")
+    table = next(block for block in blocks if block.startswith(f"rds billing in {HOME_REGION} keeps"))
+    notices = [block for block in blocks if "first message to tell of it" in block]
+    return Group(
+        f"[italic]If somebody set {counts} by mistake, a dry run would say (rds billing alone shown)[/]\n",
+        Text("\n\n".join([head, *notices])),
+        Text(f"\n{table}\n", no_wrap=True, overflow="ellipsis"),
+    )
 
 
 def pruned(records: Mapping[datetime, Mapping[str, Any]]) -> Table:

@@ -27,10 +27,11 @@ def main() -> None:
     backups = list(_backups(resources, of_each))
     Random(0).shuffle(backups)  # noqa: S311 -- a listing is in no order that would help
     input_kb = _peak_kb()
-    started = time.perf_counter()
+    started, started_cpu = time.perf_counter(), time.process_time()
     deletes = _decide(backups, keep)
     told = {
         "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - started_cpu,
         "deletes": deletes,
         "empty_kb": empty_kb,
         "input_kb": input_kb,

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -12,10 +12,14 @@ from botocore.stub import Stubber
 from holdfast.adapters.calls import client_config
 from holdfast.adapters.s3_records import S3Records
 from holdfast.adapters.sns import MOST_BYTES, SnsNotifier, one_line
+from holdfast.adapters.ssm_holds import SsmHolds
 from holdfast.adapters.ssm_plans import SsmPlans
-from holdfast.core.errors import AccessDenied, NoAnswer, NotFound, PlanError, ProviderError
-from holdfast.core.model import Breaker, KeepPolicy, Plan, Selection
+from holdfast.core.errors import AccessDenied, HoldListError, NoAnswer, NotFound, PlanError, ProviderError
+from holdfast.core.holds import Hold
+from holdfast.core.model import Breaker, KeepPolicy, Plan, Retention, Selection
 from holdfast.core.report import Action, Outcome, Report, Stage, State
+from holdfast.core.told import Told
+from holdfast.holds import parse_holds
 from holdfast.ports import Message
 from tests.fakes import HOME, FakeRecords
 
@@ -231,6 +235,108 @@ def test_a_record_cut_short_is_broken_too(s3: "S3Client") -> None:
 def test_a_missing_bucket_is_not_an_absent_record(s3: "S3Client") -> None:
     with pytest.raises(NotFound, match="NoSuchBucket"):
         S3Records(client=s3, bucket="nobody-s").load("nightly", SLOT, Stage.CREATE)
+
+
+# What people were told
+
+WEEK = Retention(policies={HOME: KeepPolicy(daily=7, minimum=2)})
+DAYS = Retention(policies={HOME: KeepPolicy(daily=3, minimum=2)})
+NEXT = SLOT + timedelta(days=1)
+
+
+def test_nobody_was_told_at_first(records: "RecordStore") -> None:
+    assert records.told("nightly") is None
+
+
+def test_what_people_were_told_is_kept_for_each_plan_with_what_they_were_told_before(
+    records: "RecordStore",
+) -> None:
+    records.tell("nightly", SLOT, WEEK)
+    assert records.told("nightly") == Told(retention=WEEK, slot=SLOT)
+    records.tell("nightly", NEXT, DAYS)
+    records.tell("nightly", NEXT, DAYS)
+    assert records.told("nightly") == Told(retention=DAYS, slot=NEXT, before=WEEK)
+    assert records.told("weekly") is None
+
+
+def test_it_is_json_under_the_documented_key(s3: "S3Client") -> None:
+    S3Records(client=s3, bucket=BUCKET).tell("nightly", SLOT, WEEK)
+    stored = s3.get_object(Bucket=BUCKET, Key="told/nightly.json")
+    assert json.loads(stored["Body"].read())["schema"] == "holdfast.told/1"
+
+
+def test_telling_the_same_again_writes_nothing(s3: "S3Client") -> None:
+    store = S3Records(client=s3, bucket=BUCKET)
+    store.tell("nightly", SLOT, WEEK)
+    writes: list[object] = []
+    s3.meta.events.register("before-call.s3.PutObject", lambda **_: writes.append(1))
+    store.tell("nightly", NEXT, WEEK)
+    assert writes == []
+
+
+def test_what_somebody_else_told_meanwhile_is_not_written_over(s3: "S3Client") -> None:
+    first, second = (S3Records(client=client, bucket=BUCKET) for client in (s3, boto3.client("s3", HOME)))
+    once = iter((DAYS,))
+
+    def other_tells(**_: object) -> None:
+        for retention in once:
+            second.tell("nightly", NEXT, retention)
+
+    s3.meta.events.register_first("before-call.s3.PutObject", other_tells)
+    with pytest.raises(ProviderError, match="PreconditionFailed"):
+        first.tell("nightly", SLOT, WEEK)
+    assert first.told("nightly") == Told(retention=DAYS, slot=NEXT)
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", "{}", '{"schema": "holdfast.told/9"}'])
+def test_what_people_were_told_cannot_be_guessed(s3: "S3Client", text: str) -> None:
+    s3.put_object(Bucket=BUCKET, Key="told/nightly.json", Body=text.encode())
+    store = S3Records(client=s3, bucket=BUCKET)
+    with pytest.raises(ProviderError, match=f"s3://{BUCKET}/told/nightly.json: BrokenDocument"):
+        store.told("nightly")
+    with pytest.raises(ProviderError, match="BrokenDocument"):
+        store.tell("nightly", SLOT, WEEK)
+
+
+# Holds
+
+
+HOLDS = "/holdfast/holds"
+
+
+@pytest.fixture
+def holds(ssm: "SSMClient") -> SsmHolds:
+    return SsmHolds(
+        client=ssm, parameter=HOLDS, parse=lambda text, place: parse_holds(text, place, "dynamodb")
+    )
+
+
+def test_without_a_list_nothing_is_held(holds: SsmHolds) -> None:
+    assert holds.read() == ()
+
+
+def test_the_list_is_read_anew_each_time(holds: SsmHolds, ssm: "SSMClient") -> None:
+    entry = {"backups": "orders/*", "reason": "case 17"}
+    ssm.put_parameter(Name=HOLDS, Type="String", Value=json.dumps([entry]))
+    assert holds.read() == (Hold(backups="orders/*", reason="case 17"),)
+    ssm.put_parameter(Name=HOLDS, Type="String", Value="[]", Overwrite=True)
+    assert holds.read() == ()
+
+
+def test_a_list_that_is_wrong_is_an_error_that_says_where_it_is(holds: SsmHolds, ssm: "SSMClient") -> None:
+    ssm.put_parameter(Name=HOLDS, Type="String", Value="orders/*")
+    with pytest.raises(
+        HoldListError, match=f"the hold list in the SSM parameter {HOLDS} cannot be used: not"
+    ):
+        holds.read()
+    assert holds.place == f"in the SSM parameter {HOLDS}"
+
+
+def test_a_list_that_may_not_be_read_is_not_an_absent_one(holds: SsmHolds, ssm: "SSMClient") -> None:
+    with Stubber(ssm) as stub:
+        stub.add_client_error("get_parameter", "AccessDeniedException", http_status_code=400)
+        with pytest.raises(AccessDenied):
+            holds.read()
 
 
 # Messages

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.core.errors import NoAnswer, ProviderError
 from holdfast.core.report import Action, Outcome, Report, Stage, State, Status
+from holdfast.core.told import Told
 from tests.builders import AWAY_REGION, DATABASE, HOME_REGION, NIGHT, TAGS, a_plan, a_request, a_rule
 from tests.fakes import FakeRecords
 from tests.integration.world import World
@@ -150,3 +151,41 @@ def test_the_largest_report_still_fits_into_a_message() -> None:
     data = json.loads(message.data)
     assert data["left_out"] + len(data["outcomes"]) == 3000
     assert {one["state"] for one in data["outcomes"]} == {"failed"}
+
+
+class TestWhatPeopleWereTold:
+    """Once a message has told of the plan's retention, the next run may delete by it."""
+
+    retention = a_plan(copies=(a_rule(),)).retention(HOME_REGION)
+
+    @pytest.fixture
+    def news(self, world: World) -> World:
+        """The same night, in which nobody knew the retention before."""
+        world.people_know = False
+        world.records = FakeRecords()
+        world.create()
+        world.copy()
+        world.prune()
+        return world
+
+    def test_it_is_noted_when_the_message_is_out(self, news: World) -> None:
+        news.publish()
+        assert news.records.told("nightly") == Told(retention=self.retention, slot=NIGHT)
+
+    def test_it_is_noted_too_when_the_message_went_out_before(self, news: World) -> None:
+        """What follows the message may have failed the first time."""
+
+        def fail(*_: object) -> None:
+            raise NoAnswer("s3", "told", "PutObject", "NoAnswer")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(news.records, "tell", fail)
+            with pytest.raises(NoAnswer):
+                news.publish()
+        assert not news.publish().sent
+        assert news.records.told("nightly") == Told(retention=self.retention, slot=NIGHT)
+
+    def test_a_message_without_a_record_of_pruning_told_nothing_of_it(self) -> None:
+        world = World()
+        world.publish(None, "prune_backups could not do its work: it timed out")
+        assert world.records.told("nightly") is None

@@ -1,11 +1,14 @@
 """The table of a dry run, as a person reads it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
-from textwrap import dedent
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from holdfast.core.explain import explain
-from holdfast.core.model import HOLD_TAG, Backup, KeepPolicy, Plan, Retention
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, KeepPolicy, Plan, Retention, slot_of
 from holdfast.core.pruning import Standing, plan_prune, put_off_untold, strangers
 from tests.builders import (
     AWAY_REGION,
@@ -44,6 +47,16 @@ def explained(
     return explain(prune, others, plan, replace(a_request(), most=most), sentences)
 
 
+def rows(text: str) -> list[tuple[str, str, str]]:
+    """The title above each backup's line, its verdict and its reason."""
+    found: list[tuple[str, str, str]] = []
+    for block in text.split("\n\n")[1:]:
+        title, heading, *lines = block.splitlines()
+        verdict, why, backup = (heading.index(word) for word in ("verdict", "why", "backup"))
+        found += [(title, line[verdict:why].strip(), line[why:backup].strip()) for line in lines]
+    return found
+
+
 def test_each_backup_in_each_place_has_its_line() -> None:
     plan = a_plan(keep=KEEP_2, copies=(a_rule(keep=KeepPolicy(daily=1, weekly=2, minimum=1)),))
     backups = [
@@ -52,27 +65,50 @@ def test_each_backup_in_each_place_has_its_line() -> None:
         replace(a_backup(nights_ago(4), ours=False), id="before-release", arn=f"{DATABASE}-by-hand"),
         *(a_backup(nights_ago(night), region=AWAY_REGION) for night in (0, 1)),
     ]
-    assert explained(backups, plan) == dedent(
-        """\
-        Plan nightly, as of 2026-11-22T02:00:00Z: would delete 2 of 6 backups; 1 more are not the plan's own. Slots are in UTC.
-
-        rds orders in us-east-1 keeps daily 2, minimum 1
-          slot                  backup                                    verdict  why
-          Sun 2026-11-22 02:00  holdfast-nightly-orders-20261122t020000z  keep     daily 1 of 2
-          Sat 2026-11-21 02:00  holdfast-nightly-orders-20261121t020000z  keep     daily 2 of 2
-          Fri 2026-11-20 02:00  holdfast-nightly-orders-20261120t020000z  DELETE   no rule keeps it (daily 2, minimum 1)
-          Thu 2026-11-19 02:00  holdfast-nightly-orders-20261119t020000z  keep     held: case 17
-
-        rds orders in us-west-2 keeps daily 1, weekly 2, minimum 1
-          slot                  backup                                              verdict  why
-          Sun 2026-11-22 02:00  holdfast-nightly-us-east-1-orders-20261122t020000z  keep     daily 1 of 1, weekly 1 of 2
-          Sat 2026-11-21 02:00  holdfast-nightly-us-east-1-orders-20261121t020000z  DELETE   no rule keeps it (daily 1, weekly 2, minimum 1)
-
-        rds orders in us-east-1: not the plan's own
-          slot  backup          verdict  why
-          -     before-release  keep     not ours: it does not bear Holdfast's mark
-        """
+    text = explained(backups, plan)
+    assert text.startswith(
+        "Plan nightly, as of 2026-11-22T02:00:00Z: would delete 2 of 6 backups; not the plan's own: 1. "
+        "Slots are in UTC.\n\n"
     )
+    here = "rds orders in us-east-1 keeps daily 2, minimum 1"
+    there = "rds orders in us-west-2 keeps daily 1, weekly 2, minimum 1"
+    foreign = "rds orders in us-east-1: not the plan's own"
+    assert rows(text) == [
+        (here, "keep", "daily 1 of 2"),
+        (here, "keep", "daily 2 of 2"),
+        (here, "DELETE", "no rule keeps it (daily 2, minimum 1)"),
+        (here, "keep", "held: case 17"),
+        (there, "keep", "daily 1 of 1, weekly 1 of 2"),
+        (there, "DELETE", "no rule keeps it (daily 1, weekly 2, minimum 1)"),
+        (foreign, "keep", "not ours: it does not bear Holdfast's mark"),
+    ]
+
+
+class TestTheManual:
+    """The example in docs/retention.md is the answer of the code for the backups that it shows."""
+
+    page = (Path(__file__).parents[2] / "docs" / "retention.md").read_text()
+    example = page.split("### A worked example")[1]
+    told = example.split("```text\n")[1].split("```")[0]
+
+    def test_it_is_what_a_dry_run_answers(self) -> None:
+        policy = json.loads(self.example.split("`")[1])
+        plan = a_plan(keep=KeepPolicy(**policy), time_zone="Europe/Berlin")
+        backups = [self.backup(line) for line in self.told.splitlines()[4:]]
+        now = max(slot_of(one) for one in backups)
+        standing = [Standing(kind="rds", by_region={HOME_REGION: backups}, copied=True)]
+        prune = plan_prune(standing, plan, now, HOME, {})
+        assert explain(prune, [], plan, a_request(now), []) == self.told
+
+    def backup(self, line: str) -> Backup:
+        """The backup of a line, with what the line says of it besides its verdict."""
+        local = datetime.strptime(line[2:22], "%a %Y-%m-%d %H:%M").replace(tzinfo=ZoneInfo("Europe/Berlin"))
+        return a_backup(
+            local.astimezone(UTC),
+            DATABASE.replace("orders", "billing"),
+            BackupState.FAILED if "it failed" in line else BackupState.AVAILABLE,
+            tags={HOLD_TAG: line.split("held: ")[1].split("  ")[0]} if "held: " in line else {},
+        )
 
 
 def test_slots_are_in_the_plans_zone_and_seconds_are_told_where_there_are_any() -> None:
@@ -88,9 +124,9 @@ def test_what_waits_for_the_next_message_is_told_apart() -> None:
     known = Retention(policies={HOME_REGION: KeepPolicy(daily=3, minimum=1)})
     told = explained(backups, known=known, sentences=["What is new."])
     head, sentence, table = told.split("\n\n")
-    assert "would delete 1 of 4 backups, 1 with the next run; 0 more" in head
+    assert "would delete 1 of 4 backups, 1 with the next run; not the plan's own: 0." in head
     assert sentence == "What is new."
-    assert [line.split()[4] for line in table.splitlines()[2:]] == ["keep", "keep", "next", "DELETE"]
+    assert [line.split()[3] for line in table.splitlines()[2:]] == ["keep", "keep", "next", "DELETE"]
 
 
 def test_resources_that_had_one_name_have_a_table_each() -> None:
@@ -113,7 +149,7 @@ def test_no_more_are_listed_than_was_asked_for_and_the_rest_is_counted() -> None
         *(a_backup(nights_ago(night)) for night in range(4)),
         *(a_backup(nights_ago(night), stack="another") for night in range(3)),
     ]
-    assert explained(backups, most=5).endswith("made it\n\n… and 2 backups more\n")
+    assert explained(backups, most=5).endswith("z\n\n… and 2 backups more\n")
     assert explained(backups, most=0).endswith("… and 7 backups more\n")
     assert "… and" not in explained(backups)
 

@@ -28,7 +28,12 @@ def outcome(
     )
 
 
-def run_of(*outcomes: Outcome, refusals: Sequence[str] = (), problems: Sequence[str] = ()) -> Report:
+def run_of(
+    *outcomes: Outcome,
+    refusals: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    notices: Sequence[str] = (),
+) -> Report:
     return Report(
         stage=Stage.REPORT,
         plan="nightly",
@@ -36,6 +41,7 @@ def run_of(*outcomes: Outcome, refusals: Sequence[str] = (), problems: Sequence[
         outcomes=outcomes,
         refusals=refusals,
         problems=problems,
+        notices=notices,
     )
 
 
@@ -49,7 +55,10 @@ A_NIGHT = run_of(
     outcome(Action.COPY, State.DEFERRED, reason="all 20 copy slots are in use", region=AWAY_REGION),
     outcome(Action.COPY, State.FAILED, "", "could not be listed: throttled", region=AWAY_REGION),
     *[outcome(Action.DELETE, State.DONE, reason="no rule keeps it")] * 4,
+    outcome(Action.DELETE, State.SKIPPED, reason="held back by the breaker (else: no rule keeps it)"),
+    outcome(Action.ANNOUNCE, State.SKIPPED, reason="nobody was told yet (else: no rule keeps it)"),
     refusals=("30 of 60 backups would be deleted: none was.",),
+    notices=("The plan nightly keeps daily 3 (before: daily 7).",),
     problems=("copy_backups could not do its work: Task timed out",),
 )
 
@@ -65,6 +74,9 @@ Refused:
 Could not be done:
   - copy_backups could not do its work: Task timed out
 
+New:
+  - The plan nightly keeps daily 3 (before: daily 7).
+
 Failed (2):
   - back up dynamodb orders in us-east-1: not permitted: see the role
   - copy everything of kind rds in us-west-2: could not be listed: throttled
@@ -74,6 +86,12 @@ Not finished (1):
 
 Put off (1):
   - copy rds orders in us-west-2: all 20 copy slots are in use
+
+Not deleted (1):
+  - delete b of rds orders in us-east-1: held back by the breaker (else: no rule keeps it)
+
+Kept for now, and deleted by the next run (1):
+  - delete b of rds orders in us-east-1: nobody was told yet (else: no rule keeps it)
 
 Done:
       3 backed up in us-east-1

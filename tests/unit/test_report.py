@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.core.model import KeepPolicy, Retention
 from holdfast.core.report import (
     Action,
     Outcome,
@@ -17,6 +18,7 @@ from holdfast.core.report import (
     combine,
     report_from_dict,
 )
+from holdfast.core.spans import Span
 from tests.builders import AWAY_REGION, DATABASE, HOME_REGION, NIGHT, TABLE
 
 
@@ -53,6 +55,22 @@ outcomes_of_any_kind = st.builds(
     region=st.sampled_from([HOME_REGION, AWAY_REGION]),
     reason=st.text(max_size=60),
     backup=st.sampled_from(["", "first", "second"]),
+    backup_arn=st.sampled_from(["", f"{TABLE}/backup/01", f"{TABLE}/backup/02"]),
+)
+counts = st.integers(0, 99)
+retentions = st.builds(
+    Retention,
+    policies=st.dictionaries(
+        st.sampled_from([HOME_REGION, AWAY_REGION]),
+        st.builds(
+            KeepPolicy,
+            daily=counts,
+            yearly=counts,
+            within=st.none() | st.builds(Span, days=st.integers(1, 99), hours=counts),
+            oldest=st.booleans(),
+        ),
+    ),
+    time_zone=st.sampled_from(["UTC", "Europe/Berlin"]),
 )
 reports = st.builds(
     Report,
@@ -63,6 +81,8 @@ reports = st.builds(
     outcomes=st.lists(outcomes_of_any_kind, max_size=12).map(tuple),
     refusals=st.lists(st.text(max_size=80), max_size=3).map(tuple),
     problems=st.lists(st.text(max_size=80), max_size=3).map(tuple),
+    notices=st.lists(st.text(max_size=80), max_size=3).map(tuple),
+    retention=st.none() | retentions,
     seconds=st.floats(0, 1e6),
 )
 
@@ -114,6 +134,15 @@ class TestWrittenDown:
         read = report_from_dict(report.to_dict())
         assert read.to_dict() == report.to_dict()
         assert read == replace(report, outcomes=tuple(report.by_urgency()), seconds=round(report.seconds, 3))
+
+    def test_a_record_of_an_older_version_is_read(self) -> None:
+        written = a_report(an_outcome()).to_dict()
+        del written["notices"], written["outcomes"][0]["backup_arn"]
+        assert report_from_dict(written) == a_report(an_outcome())
+
+    def test_the_table_for_people_is_in_the_answer_alone(self) -> None:
+        assert a_report(text="a table").to_dict()["text"] == "a table"
+        assert "text" not in a_report().to_dict()
 
     def test_the_outcomes_come_with_those_first_that_need_a_person(self) -> None:
         mixed = [State.DONE, State.SKIPPED, State.FAILED, State.DEFERRED, State.PENDING]
@@ -171,6 +200,14 @@ class TestCarryOver:
         first, second = (an_outcome(Action.DELETE, backup=name) for name in ("first", "second"))
         both = carry_over(a_report(first, stage=Stage.PRUNE), a_report(second, stage=Stage.PRUNE))
         assert set(both.outcomes) == {first, second}
+
+    def test_two_deletions_of_backups_of_one_name_are_two_acts(self) -> None:
+        """Two DynamoDB backups of one table can have one name."""
+        first, second = (
+            replace(an_outcome(Action.DELETE, backup="same"), backup_arn=f"{TABLE}/backup/{number}")
+            for number in (1, 2)
+        )
+        assert len(carry_over(a_report(first), a_report(second)).outcomes) == 2
 
     def test_the_time_of_all_sweeps_is_added_up(self) -> None:
         assert carry_over(a_report(seconds=2.5), a_report(seconds=1.0)).seconds == 3.5

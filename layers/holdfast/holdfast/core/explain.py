@@ -11,7 +11,7 @@ from holdfast.core.pruning import PrunePlan
 from holdfast.core.retention import Verdict, describe
 
 _MOST_LINES = 5000
-_HEADINGS = ("slot", "backup", "verdict", "why")
+_HEADINGS = ("slot", "verdict", "why", "backup")
 
 
 def explain(
@@ -36,7 +36,7 @@ def _head(prune: PrunePlan, others: Sequence[Verdict], plan: Plan, request: Requ
     later = f", {len(prune.later)} with the next run" if prune.later else ""
     return (
         f"Plan {plan.name}, as of {format_slot(request.slot)}: would delete {len(prune.deletes)} of "
-        f"{len(prune.verdicts)} backups{later}; {len(others)} more are not the plan's own. "
+        f"{len(prune.verdicts)} backups{later}; not the plan's own: {len(others)}. "
         f"Slots are in {plan.time_zone}."
     )
 
@@ -80,7 +80,7 @@ def _row(verdict: Verdict, plan: Plan) -> tuple[str, ...]:
     backup = verdict.backup
     slot = _local(backup.mark.slot, plan) if backup.mark else "-"
     word = "next run" if verdict.later else "keep" if verdict.keep else "DELETE"
-    return slot, backup.id, word, verdict.reason
+    return slot, word, verdict.reason, backup.id
 
 
 def _local(slot: datetime, plan: Plan) -> str:

@@ -22,6 +22,9 @@ _VERBS = {
 }
 
 
+_OF_A_BACKUP = frozenset({Action.DELETE, Action.ANNOUNCE})
+
+
 def subject(report: Report) -> str:
     """`Holdfast nightly: PARTIAL, 41 of 42 backed up, 12 copied, 8 pruned, 1 failed`."""
     parts = [_backed_up(report.outcomes), *_amounts(report.outcomes)]
@@ -129,7 +132,9 @@ def _cut(sentence: str) -> str:
 
 
 def _thing(one: Outcome) -> str:
-    return f"{one.kind} {name_of(one.resource)}" if one.resource else f"everything of kind {one.kind}"
+    """What the line is about. Of deletions it is the backup, since a person may have to approve it."""
+    thing = f"{one.kind} {name_of(one.resource)}" if one.resource else f"everything of kind {one.kind}"
+    return f"{one.backup} of {thing}" if one.backup and one.action in _OF_A_BACKUP else thing
 
 
 def _backed_up(outcomes: Iterable[Outcome]) -> str:

@@ -195,7 +195,7 @@ class Breaker:
 
     max_delete_share: float
     max_deletes_per_run: int | None = None
-    """`None`: what a usual night and one that was missed delete (see `core.planning.tripped`)."""
+    """`None`: what a usual night and one that was missed delete (see `core.pruning.tripped`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

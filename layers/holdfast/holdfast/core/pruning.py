@@ -119,10 +119,12 @@ def _prune_resource(
 ) -> list[Verdict]:
     verdicts: list[Verdict] = []
     for region, backups in sorted(by_region.items()):
-        for verdict in decide(backups, plan.policy_for(region), now, zone_of(plan)):
-            why = "" if verdict.keep else spared
-            if not verdict.keep and not why and region == home.region and kind.copied:
-                why = _needed_for_copy(verdict.backup, by_region, plan, now, home)
+        decided = decide(backups, plan.policy_for(region), now, zone_of(plan))
+        needed: Mapping[str, str] = {}
+        if region == home.region and kind.copied and any(not one.keep for one in decided):
+            needed = _needed_for_copies(by_region, plan, now, home)
+        for verdict in decided:
+            why = "" if verdict.keep else spared or needed.get(verdict.backup.arn, "")
             verdicts.append(_spare(verdict, why) if why else verdict)
     return verdicts
 
@@ -131,23 +133,24 @@ def _spare(verdict: Verdict, why: str) -> Verdict:
     return replace(verdict, keep=True, spared=True, reason=f"{why} (else: {verdict.reason})")
 
 
-def _needed_for_copy(
-    original: Backup, by_region: Mapping[str, Sequence[Backup]], plan: Plan, now: datetime, home: Home
-) -> str:
-    """Why an original must stay for the sake of a copy of it, or nothing."""
-    if original.state is not BackupState.AVAILABLE:
-        return ""
+def _needed_for_copies(
+    by_region: Mapping[str, Sequence[Backup]], plan: Plan, now: datetime, home: Home
+) -> dict[str, str]:
+    """Why originals must stay for the sake of copies of them, by their ARN."""
+    originals = [one for one in by_region.get(home.region, ()) if one.state is BackupState.AVAILABLE]
+    needed: dict[str, str] = {}
     for rule in plan.copies:
         there = by_region.get(rule.region, ())
-        of_slot = [one for one in there if slot_of(one) == slot_of(original)]
-        if any(one.state is BackupState.CREATING for one in of_slot):
-            return f"it is being copied to {rule.region}"
-        if any(one.state is BackupState.AVAILABLE for one in of_slot):
-            continue
+        running = {slot_of(one) for one in there if one.state is BackupState.CREATING}
         standing = [one for one in there if one.state is BackupState.AVAILABLE]
-        if original in wanted_there(by_region.get(home.region, ()), standing, rule, plan, now):
-            return f"its copy in {rule.region} is still missing"
-    return ""
+        copied = {slot_of(one) for one in standing}
+        wanted = {one.arn for one in wanted_there(by_region.get(home.region, ()), standing, rule, plan, now)}
+        for one in originals:
+            if slot_of(one) in running:
+                needed.setdefault(one.arn, f"it is being copied to {rule.region}")
+            elif slot_of(one) not in copied and one.arn in wanted:
+                needed.setdefault(one.arn, f"its copy in {rule.region} is still missing")
+    return needed
 
 
 # --- what people have not been told of ---------------------------------------------------------------------

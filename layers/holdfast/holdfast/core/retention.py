@@ -59,8 +59,13 @@ def decide(backups: Iterable[Backup], policy: KeepPolicy, now: datetime, zone: t
     good = [one for one in ordered if is_good(one, now) and not one.held]
     reasons = _kept_by_rules(good, policy, zone)
     _raise_to_floor(reasons, good, policy.minimum)
-    newest_good = slot_of(good[0]) if good else None
-    return [_verdict(one, reasons.get(one.arn, ""), policy, now, newest_good) for one in ordered]
+    scene = _Scene(
+        now=now,
+        unusable=policy.is_unusable,
+        newest_good=slot_of(good[0]) if good else None,
+        none_keeps=f"no rule keeps it ({describe(policy)})",
+    )
+    return [_verdict(one, reasons.get(one.arn, ""), scene) for one in ordered]
 
 
 def is_good(backup: Backup, now: datetime) -> bool:
@@ -125,26 +130,34 @@ def _raise_to_floor(reasons: dict[str, str], good: Sequence[Backup], minimum: in
         reasons.setdefault(one.arn, f"floor: {floor} good backups")
 
 
-def _verdict(
-    backup: Backup, kept_because: str, policy: KeepPolicy, now: datetime, newest_good: datetime | None
-) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What all verdicts of one decision share."""
+
+    now: datetime
+    unusable: bool
+    newest_good: datetime | None
+    none_keeps: str
+
+
+def _verdict(backup: Backup, kept_because: str, scene: _Scene) -> Verdict:
     if backup.mark is None:
         return Verdict(backup=backup, keep=True, reason="not ours: it does not bear Holdfast's mark")
     if backup.held:
         return Verdict(backup=backup, keep=True, reason=_held(backup.tags))
-    if policy.is_unusable:
+    if scene.unusable:
         return Verdict(backup=backup, keep=True, reason="the policy has no usable rule: it deletes nothing")
     if backup.state is BackupState.FAILED:
-        if newest_good is not None and newest_good > backup.mark.slot:
+        if scene.newest_good is not None and scene.newest_good > backup.mark.slot:
             return Verdict(backup=backup, keep=False, reason="it failed, and there is a newer good backup")
         return Verdict(backup=backup, keep=True, reason="it failed, and no newer good backup stands yet")
     if backup.state is not BackupState.AVAILABLE:
         return Verdict(backup=backup, keep=True, reason=f"not finished: {backup.state}")
-    if backup.mark.slot > now:
+    if backup.mark.slot > scene.now:
         return Verdict(backup=backup, keep=True, reason="dated in the future")
     if kept_because:
         return Verdict(backup=backup, keep=True, reason=kept_because)
-    return Verdict(backup=backup, keep=False, reason=f"no rule keeps it ({describe(policy)})")
+    return Verdict(backup=backup, keep=False, reason=scene.none_keeps)
 
 
 def describe(policy: KeepPolicy) -> str:

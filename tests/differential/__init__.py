@@ -1,0 +1,1 @@
+"""Holdfast next to other programs that decide the same."""
