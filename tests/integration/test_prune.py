@@ -482,7 +482,8 @@ class TestGuard8TheBreaker:
         put(world, shop_of(world), 9)
         report = world.prune(a_request(approve=digest))
         assert report.status is Status.REFUSED
-        assert f"The approval {digest} is of another list." in report.refusals[0]
+        assert report.refusals[0] == f"The approval {digest} is of another list: nothing was deleted."
+        assert "4 of 6 backups would be deleted" in report.refusals[1]
         assert deletes(world) == 0
 
     def test_a_dry_run_tells_the_refusal_and_the_whole_list(self) -> None:
@@ -586,6 +587,20 @@ class TestUntoldRetention:
         digest = digest_in(report.notices[0])
         assert world.prune(a_request(approve=digest)).status is Status.OK
         assert nights_left(world) == [0, 1]
+
+    def test_an_approval_of_another_list_is_told_and_not_followed(self) -> None:
+        world = self.world()
+        digest = digest_in(world.prune().notices[0])
+        put(world, shop_of(world), 9)
+        report = world.prune(a_request(approve=digest))
+        assert (report.status, deletes(world)) == (Status.REFUSED, 0)
+        assert list(report.refusals) == [f"The approval {digest} is of another list: nothing was deleted."]
+        assert digest_in(report.notices[0]) != digest
+
+    def test_an_approval_of_another_list_deletes_not_even_what_needs_none(self) -> None:
+        world = a_world()
+        assert world.prune(a_request(approve="0" * 16)).status is Status.REFUSED
+        assert deletes(world) == 0
 
     def test_an_approved_list_that_was_stopped_half_way_may_be_finished(self) -> None:
         world = self.world()

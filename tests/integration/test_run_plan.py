@@ -354,7 +354,7 @@ class TestTrouble:
         [message] = world.notifier.messages
         assert 'invoke prune_backups with {"plan": "nightly", "slot": "' in message.text
         assert "Not deleted (" in message.text
-        assert "held back by the breaker (else: no rule keeps it" in message.text
+        assert "held back: see the refusal (else: no rule keeps it" in message.text
 
     def test_an_answer_that_is_no_summary_counts_as_finished(self) -> None:
         world = a_world()

@@ -1,6 +1,7 @@
 """The table of a dry run, as a person reads it."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -107,7 +108,7 @@ class TestTheManual:
             local.astimezone(UTC),
             DATABASE.replace("orders", "billing"),
             BackupState.FAILED if "it failed" in line else BackupState.AVAILABLE,
-            tags={HOLD_TAG: line.split("held: ")[1].split("  ")[0]} if "held: " in line else {},
+            tags={HOLD_TAG: held[1].strip()} if (held := re.search(r"held: (.+?)  ", line)) else {},
         )
 
 

@@ -55,7 +55,7 @@ A_NIGHT = run_of(
     outcome(Action.COPY, State.DEFERRED, reason="all 20 copy slots are in use", region=AWAY_REGION),
     outcome(Action.COPY, State.FAILED, "", "could not be listed: throttled", region=AWAY_REGION),
     *[outcome(Action.DELETE, State.DONE, reason="no rule keeps it")] * 4,
-    outcome(Action.DELETE, State.SKIPPED, reason="held back by the breaker (else: no rule keeps it)"),
+    outcome(Action.DELETE, State.SKIPPED, reason="held back: see the refusal (else: no rule keeps it)"),
     outcome(Action.ANNOUNCE, State.SKIPPED, reason="nobody was told yet (else: no rule keeps it)"),
     refusals=("30 of 60 backups would be deleted: none was.",),
     notices=("The plan nightly keeps daily 3 (before: daily 7).",),
@@ -88,7 +88,7 @@ Put off (1):
   - copy rds orders in us-west-2: all 20 copy slots are in use
 
 Not deleted (1):
-  - delete b of rds orders in us-east-1: held back by the breaker (else: no rule keeps it)
+  - delete b of rds orders in us-east-1: held back: see the refusal (else: no rule keeps it)
 
 Kept for now, and deleted by the next run (1):
   - delete b of rds orders in us-east-1: nobody was told yet (else: no rule keeps it)

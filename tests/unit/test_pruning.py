@@ -26,13 +26,14 @@ from holdfast.core.pruning import (
     Standing,
     digest_of,
     left_behind,
+    not_followed,
     notice_of_change,
     plan_prune,
     put_off_untold,
     strangers,
     tripped,
 )
-from holdfast.core.retention import Verdict
+from holdfast.core.retention import Verdict, describe
 from holdfast.core.spans import Span
 from tests.builders import (
     AWAY_REGION,
@@ -254,9 +255,13 @@ class TestBreaker:
 
     def test_the_digest_of_another_list_does_not(self) -> None:
         other = pruned(FORTNIGHT[:13]).digest
-        refusal = refusal_of(self.prune, LIMIT_BY_NUMBER, other)
-        assert refusal.startswith(f"The approval {other} is of another list. ")
-        assert self.prune.digest in refusal
+        assert self.prune.digest in refusal_of(self.prune, LIMIT_BY_NUMBER, other)
+        told = not_followed(self.prune, a_request(approve=other), ())
+        assert told == f"The approval {other} is of another list: nothing was deleted."
+
+    def test_an_approval_that_is_followed_or_was_not_given_needs_no_word(self) -> None:
+        assert not_followed(self.prune, a_request(), ()) == ""
+        assert not_followed(self.prune, a_request(approve=self.prune.digest), ()) == ""
 
     def test_what_is_left_of_an_approved_list_may_be_finished(self) -> None:
         first = self.prune.deletes[0].backup
@@ -280,17 +285,20 @@ class TestBreaker:
         refusal = refusal_of(month, Breaker(max_delete_share=1.0))
         assert "a usual night deletes 20 at most (prune.max_deletes_per_run)" in refusal
 
-    @pytest.mark.parametrize("rules", [("daily",), ("daily", "weekly", "monthly")])
-    @pytest.mark.parametrize("days", [2, 7])
-    def test_no_usual_night_of_a_year_is_refused_nor_one_after_a_missed_one(
-        self, rules: Sequence[str], days: int
-    ) -> None:
-        keep = KeepPolicy(
-            daily=days,
-            weekly=2 if "weekly" in rules else 0,
-            monthly=12 if "monthly" in rules else 0,
-            minimum=2,
-        )
+    @pytest.mark.parametrize(
+        "keep",
+        [
+            KeepPolicy(daily=2, minimum=2),
+            KeepPolicy(daily=7, minimum=2),
+            KeepPolicy(daily=2, weekly=2, monthly=12, minimum=2),
+            KeepPolicy(daily=7, weekly=2, monthly=12, minimum=2),
+            KeepPolicy(within=Span(days=5), minimum=2),
+            KeepPolicy(daily=2, weekly=2, within=Span(days=9), oldest=True, minimum=2),
+            KeepPolicy(daily=7, weekly=9, monthly=12, oldest=True, minimum=2),
+        ],
+        ids=describe,
+    )
+    def test_no_usual_night_of_a_year_is_refused_nor_one_after_a_missed_one(self, keep: KeepPolicy) -> None:
         tables = [TABLE.replace("orders", f"table-{number}") for number in range(11)]
         breaker = Breaker(max_delete_share=0.25)
         stands: list[Backup] = []

@@ -249,11 +249,17 @@ def tripped(prune: PrunePlan, plan: Plan, request: Request, listed: Sequence[str
         limits.append(f"prune.max_delete_share is {share:g}")
     if not limits:
         return ""
-    stale = f"The approval {request.approve} is of another list. " if request.approve else ""
     return (
-        f"{stale}{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
+        f"{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
         f"Read the list; if it is right, invoke prune_backups with {_approval(plan, request, prune.digest)}"
     )
+
+
+def not_followed(prune: PrunePlan, request: Request, listed: Sequence[str]) -> str:
+    """The refusal of an approval that is of another list; empty when none was given or it is of this one."""
+    if not request.approve or is_approved(prune, request.approve, listed):
+        return ""
+    return f"The approval {request.approve} is of another list: nothing was deleted."
 
 
 def is_approved(prune: PrunePlan, approve: str, listed: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from holdfast.core.pruning import (
     Standing,
     is_approved,
     left_behind,
+    not_followed,
     notice_of_change,
     plan_prune,
     put_off_untold,
@@ -60,17 +61,19 @@ def prune_backups(
     full = rules.full(standing)
     approved = is_approved(full, request.approve, memory.listed)
     prune = full if approved else rules.told(full, standing)
+    stale = "" if approved else not_followed(prune, request, memory.listed)
     refusal = "" if approved else tripped(prune, plan, request, memory.listed)
+    held_back = [one for one in (stale, refusal) if one]
     notice = notice_of_change(prune, full, plan, memory.known, request, home)
-    told = [one for one in (*refusals, refusal, notice) if one]
     if request.dry_run:
         others = strangers(standing, plan, home)
         outcomes = [_foretold(verdict) for verdict in (*prune.verdicts, *others)]
-        text = explain(prune, others, plan, request, told)
+        sentences = [*refusals, *held_back, *([notice] if notice else [])]
+        text = explain(prune, others, plan, request, sentences)
     else:
         outcomes = (
             [_held_back(one) for one in prune.deletes]
-            if refusal
+            if held_back
             else _delete_all(cloud, rules, prune, approved, deadline)
         )
         outcomes += [_outcome(one, State.SKIPPED, one.reason) for one in prune.later]
@@ -81,7 +84,7 @@ def prune_backups(
         slot=request.slot,
         dry_run=request.dry_run,
         outcomes=[*outcomes, *_left_behind(memory.created, prune, request, home)],
-        refusals=[*refusals, refusal] if refusal else refusals,
+        refusals=[*refusals, *held_back],
         notices=[notice] if notice else [],
         # What could not all be listed could not all be foretold.
         retention=None if refusals else plan.retention(home.region),
@@ -260,7 +263,7 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
 
 
 def _held_back(verdict: Verdict) -> Outcome:
-    return _outcome(verdict, State.SKIPPED, f"held back by the breaker (else: {verdict.reason})")
+    return _outcome(verdict, State.SKIPPED, f"held back: see the refusal (else: {verdict.reason})")
 
 
 def _foretold(verdict: Verdict) -> Outcome:
