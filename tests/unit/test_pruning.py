@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -558,3 +559,34 @@ def test_in_each_location_the_floor_and_the_newest_good_one_stay(
         stay = [one for one in usable if one.arn not in gone]
         assert stay[:1] == usable[:1]
         assert len(stay) >= min(policy.minimum, len(usable))
+
+
+@given(locations(), policies, policies, st.randoms())
+def test_a_listing_that_lacks_some_makes_none_deletable_that_is_kept(
+    stands: tuple[list[Backup], list[Backup]], keep: KeepPolicy, away: KeepPolicy, random: Random
+) -> None:
+    """But for a copy that is being made: nothing else tells that its original is needed."""
+    plan = a_plan(keep=keep, copies=(a_rule(keep=away),))
+    here, there = stands
+    seen_here = [one for one in here if random.random() < 0.7]
+    seen_there = [one for one in there if one.state is CREATING or random.random() < 0.7]
+    assert set(pruned(seen_here, seen_there, plan).listed) <= set(pruned(here, there, plan).listed)
+
+
+@given(locations(), policies, policies, policies, policies)
+def test_what_people_were_not_told_of_only_ever_puts_deletions_off(
+    stands: tuple[list[Backup], list[Backup]],
+    keep: KeepPolicy,
+    away: KeepPolicy,
+    known_keep: KeepPolicy,
+    known_away: KeepPolicy,
+) -> None:
+    here, there = stands
+    plan = a_plan(keep=keep, copies=(a_rule(keep=away),))
+    known = Retention(policies={HOME_REGION: known_keep, AWAY_REGION: known_away})
+    full = pruned(here, there, plan)
+    prune = put_off_untold(full, [standing(here, there)], plan, known, NIGHT, HOME)
+    as_known = pruned(here, there, plan.keeping(known, HOME_REGION))
+    assert set(prune.listed) <= set(full.listed)
+    assert set(full.listed) - set(prune.listed) <= {one.backup.arn for one in prune.later}
+    assert set(prune.listed) >= set(full.listed) & set(as_known.listed)
