@@ -517,13 +517,15 @@ class FakeRecords:
         self.documents: dict[str, dict[str, object]] = {}
         self._told: dict[str, dict[str, object]] = {}
 
-    def told(self, plan: str) -> Told | None:
-        return told_from_dict(self._told[plan]) if plan in self._told else None
+    def told(self, plan: str) -> Mapping[str, Told]:
+        return told_from_dict(self._told[plan]) if plan in self._told else {}
 
-    def tell(self, plan: str, slot: datetime, retention: Retention) -> None:
-        now = told_now(self.told(plan), slot, retention)
-        if now is not None:
-            self._told[plan] = told_to_dict(now)
+    def tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
+        self._told[plan] = told_to_dict(told_now(self.told(plan), slot, foretold))
+
+    def forget(self, plan: str) -> None:
+        """Nobody was told what the plan keeps."""
+        self._told.pop(plan, None)
 
     def save(self, report: Report) -> str:
         earlier = self.load(report.plan, report.slot, report.stage)

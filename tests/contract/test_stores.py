@@ -239,24 +239,25 @@ def test_a_missing_bucket_is_not_an_absent_record(s3: "S3Client") -> None:
 
 # What people were told
 
-WEEK = Retention(policies={HOME: KeepPolicy(daily=7, minimum=2)})
-DAYS = Retention(policies={HOME: KeepPolicy(daily=3, minimum=2)})
+WEEK = {"rds": Retention(policies={HOME: KeepPolicy(daily=7, minimum=2)})}
+DAYS = {"rds": Retention(policies={HOME: KeepPolicy(daily=3, minimum=2)})}
 NEXT = SLOT + timedelta(days=1)
 
 
 def test_nobody_was_told_at_first(records: "RecordStore") -> None:
-    assert records.told("nightly") is None
+    assert records.told("nightly") == {}
 
 
 def test_what_people_were_told_is_kept_for_each_plan_with_what_they_were_told_before(
     records: "RecordStore",
 ) -> None:
     records.tell("nightly", SLOT, WEEK)
-    assert records.told("nightly") == Told(retention=WEEK, slot=SLOT)
+    assert records.told("nightly") == {"rds": Told(retention=WEEK["rds"], since=SLOT, last=SLOT)}
     records.tell("nightly", NEXT, DAYS)
     records.tell("nightly", NEXT, DAYS)
-    assert records.told("nightly") == Told(retention=DAYS, slot=NEXT, before=WEEK)
-    assert records.told("weekly") is None
+    changed = Told(retention=DAYS["rds"], since=NEXT, last=NEXT, before=WEEK["rds"])
+    assert records.told("nightly") == {"rds": changed}
+    assert records.told("weekly") == {}
 
 
 def test_it_is_json_under_the_documented_key(s3: "S3Client") -> None:
@@ -270,7 +271,7 @@ def test_telling_the_same_again_writes_nothing(s3: "S3Client") -> None:
     store.tell("nightly", SLOT, WEEK)
     writes: list[object] = []
     s3.meta.events.register("before-call.s3.PutObject", lambda **_: writes.append(1))
-    store.tell("nightly", NEXT, WEEK)
+    store.tell("nightly", SLOT, WEEK)
     assert writes == []
 
 
@@ -285,7 +286,7 @@ def test_what_somebody_else_told_meanwhile_is_not_written_over(s3: "S3Client") -
     s3.meta.events.register_first("before-call.s3.PutObject", other_tells)
     with pytest.raises(ProviderError, match="PreconditionFailed"):
         first.tell("nightly", SLOT, WEEK)
-    assert first.told("nightly") == Told(retention=DAYS, slot=NEXT)
+    assert first.told("nightly") == {"rds": Told(retention=DAYS["rds"], since=NEXT, last=NEXT)}
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", "{}", '{"schema": "holdfast.told/9"}'])

@@ -3,7 +3,7 @@
 The guards' classes are numbered in their order of weight.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,7 +40,7 @@ from tests.builders import (
     a_rule,
     nights_ago,
 )
-from tests.fakes import KINDS, FakeRecords
+from tests.fakes import KINDS, FakeCopier, FakeRecords
 from tests.integration.world import LONG_AGO, Meddled, Surprising, World, of_action, time_for
 
 KEEP_2 = KeepPolicy(daily=2, minimum=1)
@@ -476,15 +476,28 @@ class TestGuard8TheBreaker:
         assert world.prune(a_request(approve=digest)).status is Status.OK
         assert nights_left(world) == [0, 1]
 
-    def test_a_digest_of_another_list_is_refused(self) -> None:
+    def test_what_was_not_on_the_list_that_was_read_stays(self) -> None:
         world = a_world(breaker=self.breaker)
         digest = digest_in(world.prune().refusals[0])
         put(world, shop_of(world), 9)
-        report = world.prune(a_request(approve=digest))
-        assert report.status is Status.REFUSED
-        assert report.refusals[0] == f"The approval {digest} is of another list: nothing was deleted."
-        assert "4 of 6 backups would be deleted" in report.refusals[1]
-        assert deletes(world) == 0
+        assert world.prune(a_request(approve=digest)).status is Status.OK
+        assert nights_left(world) == [0, 1, 9]
+
+    def test_it_counts_what_earlier_sweeps_of_the_run_deleted(self) -> None:
+        world = a_world(nights=4, breaker=self.breaker)
+        assert world.prune().status is Status.OK
+        put(world, shop_of(world), 9)
+        report = world.prune()
+        assert "1 of 3 backups would be deleted (2 were before, in this run)" in report.refusals[0]
+        assert nights_left(world) == [0, 1, 9]
+
+    def test_what_a_person_approved_does_not_count(self) -> None:
+        world = a_world(breaker=self.breaker)
+        digest = digest_in(world.prune().refusals[0])
+        world.prune(a_request(approve=digest))
+        put(world, shop_of(world), 9)
+        assert world.prune().status is Status.OK
+        assert nights_left(world) == [0, 1]
 
     def test_a_dry_run_tells_the_refusal_and_the_whole_list(self) -> None:
         world = a_world(breaker=self.breaker)
@@ -500,6 +513,8 @@ def digest_in(refusal: str) -> str:
 class TestUntoldRetention:
     """No backup is deleted by a retention that no message told of before the run."""
 
+    one_day = KeepPolicy(daily=1, minimum=1)
+
     def world(self, **plan: Any) -> World:
         world = a_world(**plan)
         world.people_know = False
@@ -513,6 +528,9 @@ class TestUntoldRetention:
         report = world.prune(request)
         world.publish(request)
         return report
+
+    def told(self, world: World) -> Mapping[str, Told]:
+        return world.records.told("nightly")
 
     def test_the_first_message_tells_and_the_next_run_deletes(self) -> None:
         world = self.world()
@@ -532,7 +550,7 @@ class TestUntoldRetention:
         world = self.world()
         self.night(world)
         self.night(world, -1)
-        world.plan = a_plan(keep=KeepPolicy(daily=1, minimum=1), types=("rds",))
+        world.plan = a_plan(keep=self.one_day, types=("rds",))
         report = self.night(world, -2)
         assert nights_left(world) == [-2, -1]
         [announced] = of_action(report, Action.ANNOUNCE)
@@ -540,9 +558,11 @@ class TestUntoldRetention:
         assert report.notices[0].startswith(
             "The plan nightly keeps daily 1, minimum 1 in us-east-1 (before: daily 2, minimum 1)."
         )
-        text = world.notifier.messages[-1].text
-        assert report.notices[0] in text
-        assert "Kept for now, and deleted by the next run (1):\n  - delete holdfast-nightly-shop-" in text
+        message = world.notifier.messages[-1]
+        assert message.subject.endswith(", 1 to be pruned")
+        assert report.notices[0] in message.text
+        listed = "Kept until a message has told of the change (1):\n  - delete holdfast-nightly-shop-"
+        assert listed in message.text
         self.night(world, -3)
         assert nights_left(world) == [-3]
 
@@ -550,11 +570,41 @@ class TestUntoldRetention:
         world = self.world(keep=KeepPolicy(daily=5, minimum=1))
         usual = world.plan
         self.night(world)
-        world.plan = a_plan(keep=KeepPolicy(daily=1, minimum=1), types=("rds",))
+        world.plan = a_plan(keep=self.one_day, types=("rds",))
         self.night(world, -1)
         world.plan = usual
         self.night(world, -2)
         assert nights_left(world) == [-2, -1, 0, 1, 2]
+
+    def test_a_change_that_deletes_nothing_tonight_is_told_before_it_does(self) -> None:
+        world = self.world(nights=2, keep=KeepPolicy(daily=30, minimum=1))
+        self.night(world)
+        world.plan = a_plan(keep=KeepPolicy(daily=3, minimum=1), types=("rds",))
+        report = self.night(world, -1)
+        assert "keeps daily 3, minimum 1 in us-east-1 (before: daily 30, minimum 1)" in report.notices[0]
+        self.night(world, -2)
+        assert nights_left(world) == [-2, -1, 0]
+
+    def test_a_run_that_is_repeated_for_an_earlier_slot_tells_nobody(self) -> None:
+        """It does not see what later slots made, and so not what the change would delete of it."""
+        world = self.world(keep=KeepPolicy(daily=30, minimum=1))
+        self.night(world)
+        world.plan = a_plan(keep=self.one_day, types=("rds",))
+        self.night(world, 4)
+        report = self.night(world, -1)
+        assert len(of_action(report, Action.ANNOUNCE)) == 5
+        assert deletes(world) == 0
+
+    def test_an_old_message_that_is_published_again_brings_no_old_retention_back(self) -> None:
+        world = self.world(nights=1, keep=self.one_day)
+        self.night(world)
+        world.plan = a_plan(keep=KeepPolicy(daily=30, minimum=1), types=("rds",))
+        self.night(world, -1)
+        self.night(world, -2)
+        world.plan = a_plan(keep=self.one_day, types=("rds",))
+        world.publish(a_request(NIGHT))
+        assert len(of_action(self.night(world, -3), Action.ANNOUNCE)) == 3
+        assert deletes(world) == 0
 
     def test_a_message_that_did_not_go_out_told_nobody(self) -> None:
         world = self.world()
@@ -570,75 +620,146 @@ class TestUntoldRetention:
         world.prune(a_request(dry_run=True))
         world.prune()
         publish_report(world.records, world.notifier, a_request(dry_run=True), HOME)
-        assert world.records.told("nightly") is None
+        assert self.told(world) == {}
 
-    def test_a_night_on_which_not_all_was_listed_tells_nothing_of_the_retention(self) -> None:
+    def test_a_kind_that_could_not_be_listed_is_not_told_of_and_the_others_are(self) -> None:
         """What could not be listed could not be announced."""
-        world = self.world()
-        world.cloud.fail("backups", HOME_REGION, AccessDenied)
+        world = self.world(types=("aurora", "rds"))
+        world.cloud.fail("backups", HOME_REGION, AccessDenied)  # aurora is listed first
         world.prune()
         world.publish()
-        assert world.records.told("nightly") is None
-        assert of_action(world.prune(a_request(nights_ago(-1))), Action.DELETE) == []
+        assert set(self.told(world)) == {"rds"}
+        later = a_request(nights_ago(-1))
+        world.cloud.fail("backups", HOME_REGION, AccessDenied)
+        assert len(of_action(world.prune(later), Action.DELETE)) == 3
 
     def test_who_cannot_wait_approves_the_list(self) -> None:
         world = self.world()
-        report = world.prune()
-        digest = digest_in(report.notices[0])
+        digest = digest_in(world.prune().notices[0])
         assert world.prune(a_request(approve=digest)).status is Status.OK
         assert nights_left(world) == [0, 1]
 
-    def test_an_approval_of_another_list_is_told_and_not_followed(self) -> None:
+    def test_the_list_that_waits_is_approved_apart_from_what_was_deleted_as_usual(self) -> None:
         world = self.world()
-        digest = digest_in(world.prune().notices[0])
-        put(world, shop_of(world), 9)
-        report = world.prune(a_request(approve=digest))
-        assert (report.status, deletes(world)) == (Status.REFUSED, 0)
-        assert list(report.refusals) == [f"The approval {digest} is of another list: nothing was deleted."]
-        assert digest_in(report.notices[0]) != digest
-
-    def test_an_approval_of_another_list_deletes_not_even_what_needs_none(self) -> None:
-        world = a_world()
-        assert world.prune(a_request(approve="0" * 16)).status is Status.REFUSED
-        assert deletes(world) == 0
+        week = Retention(policies={HOME_REGION: KeepPolicy(daily=3, minimum=1)})
+        world.records.tell("nightly", LONG_AGO, {"rds": week})
+        report = self.night(world)
+        assert nights_left(world) == [0, 1, 2]
+        assert world.prune(a_request(approve=digest_in(report.notices[0]))).status is Status.OK
+        assert nights_left(world) == [0, 1]
 
     def test_an_approved_list_that_was_stopped_half_way_may_be_finished(self) -> None:
-        world = self.world()
+        world = self.world(nights=7)
+        week = Retention(policies={HOME_REGION: KeepPolicy(daily=5, minimum=1)})
+        world.records.tell("nightly", LONG_AGO, {"rds": week})
         digest = digest_in(world.prune().notices[0])
+        assert nights_left(world) == [0, 1, 2, 3, 4]
         world.prune(a_request(approve=digest), time_for(1))
         assert nights_left(world) == [0, 1, 2, 3]
         world.prune(a_request(approve=digest))
         assert nights_left(world) == [0, 1]
 
+    def test_an_approval_deletes_what_was_read_and_nothing_that_came_since(self) -> None:
+        world = self.world()
+        digest = digest_in(world.prune().notices[0])
+        put(world, shop_of(world), 9)
+        world.prune(a_request(approve=digest))
+        assert nights_left(world) == [0, 1, 9]
+
+    def test_an_approval_deletes_nothing_that_must_stay_by_now(self) -> None:
+        world = self.world()
+        digest = digest_in(world.prune().notices[0])
+        world.cloud.tag_backup(of_night(world, 4).arn, {HOLD_TAG: ""})
+        world.prune(a_request(approve=digest))
+        assert nights_left(world) == [0, 1, 4]
+
+    @pytest.mark.parametrize("approve", ["0" * 16, "of another night"])
+    def test_an_approval_of_no_list_of_this_run_deletes_nothing_at_all(self, approve: str) -> None:
+        world = a_world(breaker=Breaker(max_deletes_per_run=2, max_delete_share=1.0))
+        if approve == "of another night":
+            approve = digest_in(world.prune().refusals[0])
+            request = a_request(nights_ago(-1), approve=approve)
+        else:
+            request = a_request(approve=approve)
+        report = world.prune(request)
+        assert report.refusals[0].startswith(f"The approval {approve} is of no list that this run offers:")
+        assert (report.status, deletes(world)) == (Status.REFUSED, 0)
+
+    def test_an_approval_of_no_list_deletes_not_even_what_needs_none(self) -> None:
+        world = a_world()
+        assert world.prune(a_request(approve="0" * 16)).status is Status.REFUSED
+        assert deletes(world) == 0
+
     def test_the_breaker_counts_only_what_would_go_now(self) -> None:
         breaker = Breaker(max_deletes_per_run=0, max_delete_share=1.0)
         world = self.world(breaker=breaker)
-        assert not self.night(world).refusals
+        report = self.night(world)
+        assert not report.refusals
+        assert "it will ask first" in report.notices[0]
         report = self.night(world, -1)
         assert report.status is Status.REFUSED
         assert deletes(world) == 0
 
     def test_what_people_know_cannot_be_read_deletes_nothing(self) -> None:
         class Unreadable(FakeRecords):
-            def told(self, plan: str) -> Told | None:
-                raise AccessDenied("s3", "told", "GetObject", "AccessDenied")
+            def told(self, plan: str) -> Mapping[str, Told]:
+                raise ProviderError("s3", "s3://reports/told/nightly.json", "GetObject", "BrokenDocument")
 
         world = self.world()
         world.records = Unreadable()
         report = world.prune()
         assert report.status is Status.REFUSED
+        assert "delete it, and the next run tells anew" in report.refusals[0]
         assert deletes(world) == 0
 
     def test_it_is_looked_at_again_before_each_delete(self) -> None:
         """Meanwhile a newer backup is lost: what went by the old retention goes now only by the new one."""
         world = self.world()
-        world.records.tell("nightly", LONG_AGO, Retention(policies={HOME_REGION: KeepPolicy(last=4)}))
+        world.records.tell(
+            "nightly", LONG_AGO, {"rds": Retention(policies={HOME_REGION: KeepPolicy(last=4)})}
+        )
         world = meddled(world, lambda w: w.cloud.set_backup_state(of_night(w, 3).arn, BackupState.FAILED))
         report = world.prune()
         [outcome] = [one for one in report.outcomes if one.backup == of_night(world, 4).id]
         assert outcome.state is State.SKIPPED
-        assert outcome.reason.startswith("kept after all: no message before this run's told of")
+        assert outcome.reason.startswith("kept after all: no message told of the plan's retention before")
         assert deletes(world) == 0
+
+
+class TestTheLookBeforeTheDelete:
+    def test_the_place_of_the_backup_is_looked_at_last(self) -> None:
+        """The listing of a copy Region takes its time: a hold that is put on meanwhile counts."""
+        world = a_world(nights=3, copies=(a_rule(keep=KEEP_2),))
+        for night in range(2):
+            put(world, shop_of(world), night, region=AWAY_REGION)
+        oldest = of_night(world, 2).arn
+
+        class Slow(FakeCopier):
+            def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
+                found = super().backups(region, source, since)
+                if source and region == AWAY_REGION:
+                    world.cloud.tag_backup(oldest, {HOLD_TAG: "late"})
+                return list(found)
+
+        world.providers["rds"] = Slow(world.cloud, "rds")
+        [outcome] = [one for one in world.prune().outcomes if one.region == HOME_REGION]
+        assert (outcome.state, outcome.reason) == (State.SKIPPED, "kept after all: held: late")
+
+    def test_a_backup_whose_mark_has_changed_is_not_the_one_that_was_decided_on(self) -> None:
+        world = meddled(
+            a_world(nights=3),
+            lambda w: w.cloud.tag_backup(of_night(w, 2).arn, {"holdfast:resource-id": "db-NEW"}),
+        )
+        [outcome] = world.prune().outcomes
+        assert outcome.state is State.SKIPPED
+        assert deletes(world) == 0
+
+    def test_one_is_deleted_after_the_other(self) -> None:
+        """Each look sees what the deletion before it has left."""
+        world = a_world(nights=8)
+        world.prune()
+        acts = [call.operation for call in world.cloud.calls if call.subject != HOME_REGION]
+        assert acts == ["backups", "delete"] * 6
 
 
 class TestHoldList:
@@ -686,8 +807,8 @@ class TestHoldList:
             (
                 AccessDenied("ssm", "/holdfast/holds", "GetParameter", "AccessDenied"),
                 (
-                    "Not all dynamodb backups could be listed (GetParameter of /holdfast/holds: "
-                    "AccessDenied): none of that kind was deleted."
+                    "No dynamodb backup was deleted: the hold list in memory cannot be used: it cannot be "
+                    "read (GetParameter of /holdfast/holds: AccessDenied)."
                 ),
             ),
         ],
@@ -857,14 +978,16 @@ class TestDryRun:
     def test_a_shorter_retention_shows_what_it_would_delete(self) -> None:
         world = a_world()
         world.people_know = False
-        world.records.tell("nightly", LONG_AGO, Retention(policies={HOME_REGION: KeepPolicy(daily=4)}))
+        world.records.tell(
+            "nightly", LONG_AGO, {"rds": Retention(policies={HOME_REGION: KeepPolicy(daily=4)})}
+        )
         report = world.prune(a_request(dry_run=True))
         assert report.notices[0].startswith(
             "The plan nightly keeps daily 2, minimum 1 in us-east-1 (before: "
         )
         assert [(one.action, one.reason[:44]) for one in report.outcomes][2:] == [
-            (Action.ANNOUNCE, "dry run: would delete, but with the next run"),
-            (Action.ANNOUNCE, "dry run: would delete, but with the next run"),
+            (Action.ANNOUNCE, "dry run: would delete, but later: no message"),
+            (Action.ANNOUNCE, "dry run: would delete, but later: no message"),
             (Action.DELETE, "dry run: would delete: no rule keeps it (dai"),
         ]
         assert world.records.documents == {}

@@ -39,7 +39,12 @@ def test_one_message_tells_people_and_machines_of_the_whole_night(world: World) 
     data = json.loads(message.data)
     assert (data["schema"], data["stage"], data["status"]) == ("holdfast.report/1", "report", "ok")
     assert data["counts"] == {"copy.done": 2, "copy.skipped": 1, "create.done": 3}
-    assert message.attributes == {"status": "ok", "plan": "nightly", "schema": "holdfast.report/1"}
+    assert message.attributes == {
+        "status": "ok",
+        "plan": "nightly",
+        "schema": "holdfast.report/1",
+        "news": "false",
+    }
 
 
 def test_the_runs_own_record_is_kept(world: World) -> None:
@@ -156,7 +161,10 @@ def test_the_largest_report_still_fits_into_a_message() -> None:
 class TestWhatPeopleWereTold:
     """Once a message has told of the plan's retention, the next run may delete by it."""
 
-    retention = a_plan(copies=(a_rule(),)).retention(HOME_REGION)
+    told = dict.fromkeys(
+        ("dynamodb", "rds", "aurora"),
+        Told(retention=a_plan(copies=(a_rule(),)).retention(HOME_REGION), since=NIGHT, last=NIGHT),
+    )
 
     @pytest.fixture
     def news(self, world: World) -> World:
@@ -168,9 +176,14 @@ class TestWhatPeopleWereTold:
         world.prune()
         return world
 
+    def test_who_filters_by_attribute_can_have_the_news_whatever_the_status(self, news: World) -> None:
+        published = news.publish()
+        assert published.message.attributes["status"] == "ok"
+        assert published.message.attributes["news"] == "true"
+
     def test_it_is_noted_when_the_message_is_out(self, news: World) -> None:
         news.publish()
-        assert news.records.told("nightly") == Told(retention=self.retention, slot=NIGHT)
+        assert news.records.told("nightly") == self.told
 
     def test_it_is_noted_too_when_the_message_went_out_before(self, news: World) -> None:
         """What follows the message may have failed the first time."""
@@ -183,9 +196,9 @@ class TestWhatPeopleWereTold:
             with pytest.raises(NoAnswer):
                 news.publish()
         assert not news.publish().sent
-        assert news.records.told("nightly") == Told(retention=self.retention, slot=NIGHT)
+        assert news.records.told("nightly") == self.told
 
     def test_a_message_without_a_record_of_pruning_told_nothing_of_it(self) -> None:
         world = World()
         world.publish(None, "prune_backups could not do its work: it timed out")
-        assert world.records.told("nightly") is None
+        assert world.records.told("nightly") == {}

@@ -89,7 +89,10 @@ class World:
     def prune(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
         request = request or a_request()
         if self.people_know:
-            self.records.tell(self.plan.name, LONG_AGO, self.plan.retention(HOME.region))
+            self.records.forget(self.plan.name)
+            self.records.tell(
+                self.plan.name, LONG_AGO, dict.fromkeys(KINDS, self.plan.retention(HOME.region))
+            )
         report = prune_backups(
             self.providers,
             self.copiers,

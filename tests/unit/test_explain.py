@@ -42,8 +42,8 @@ def explained(
     }
     standing = [Standing(kind="rds", by_region=by_region, copied=True)]
     full = plan_prune(standing, plan, NIGHT, HOME, {})
-    known = known or plan.retention(HOME_REGION)
-    prune = put_off_untold(full, standing, plan, known, NIGHT, HOME)
+    told = {"rds": known or plan.retention(HOME_REGION)}
+    prune = put_off_untold(full, standing, plan, told, NIGHT, HOME)
     others = strangers(standing, plan, HOME)
     return explain(prune, others, plan, replace(a_request(), most=most), sentences)
 
@@ -125,9 +125,9 @@ def test_what_waits_for_the_next_message_is_told_apart() -> None:
     known = Retention(policies={HOME_REGION: KeepPolicy(daily=3, minimum=1)})
     told = explained(backups, known=known, sentences=["What is new."])
     head, sentence, table = told.split("\n\n")
-    assert "would delete 1 of 4 backups, 1 with the next run; not the plan's own: 0." in head
+    assert "would delete 1 of 4 backups, 1 later; not the plan's own: 0." in head
     assert sentence == "What is new."
-    assert [line.split()[3] for line in table.splitlines()[2:]] == ["keep", "keep", "next", "DELETE"]
+    assert [line.split()[3] for line in table.splitlines()[2:]] == ["keep", "keep", "later", "DELETE"]
 
 
 def test_resources_that_had_one_name_have_a_table_each() -> None:

@@ -90,7 +90,7 @@ Put off (1):
 Not deleted (1):
   - delete b of rds orders in us-east-1: held back: see the refusal (else: no rule keeps it)
 
-Kept for now, and deleted by the next run (1):
+Kept until a message has told of the change (1):
   - delete b of rds orders in us-east-1: nobody was told yet (else: no rule keeps it)
 
 Done:
@@ -120,6 +120,8 @@ def test_the_subject_says_how_it_went_in_numbers() -> None:
     assert subject(A_NIGHT) == (
         "Holdfast nightly: REFUSED, 3 of 4 backed up, 2 copied, 4 pruned, 2 failed, 2 pending"
     )
+    fewer = run_of(outcome(Action.CREATE, State.DONE), outcome(Action.ANNOUNCE, State.SKIPPED))
+    assert subject(fewer) == "Holdfast nightly: OK, 1 of 1 backed up, 1 to be pruned"
 
 
 def test_a_quiet_night_reads_as_one() -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -25,10 +25,12 @@ from holdfast.core.planning import plan_copies
 from holdfast.core.pruning import (
     PrunePlan,
     Standing,
+    approved,
     digest_of,
+    foretold,
     left_behind,
-    not_followed,
     notice_of_change,
+    offers,
     plan_prune,
     put_off_untold,
     strangers,
@@ -85,6 +87,13 @@ ONE_DAY = KeepPolicy(daily=1, minimum=1)
 
 
 class TestPrune:
+    def test_a_backup_that_is_listed_twice_and_once_as_nobodys_is_left_alone(self) -> None:
+        """Somebody changed its tags while the pages were read."""
+        oldest = FORTNIGHT[-1]
+        twice = [*FORTNIGHT, replace(oldest, mark=None)]
+        assert oldest.arn not in pruned(twice).listed
+        assert oldest.arn not in pruned(twice[::-1]).listed
+
     def test_each_location_has_its_own_policy(self) -> None:
         plan = a_plan(keep=KeepPolicy(daily=3), copies=(a_rule(keep=KeepPolicy(daily=5)),))
         gone = deleted(pruned(FORTNIGHT, FORTNIGHT_AWAY, plan))
@@ -209,14 +218,8 @@ LIMIT_BY_NUMBER = Breaker(max_deletes_per_run=10, max_delete_share=1.0)
 LIMIT_BY_SHARE = Breaker(max_deletes_per_run=1000, max_delete_share=0.5)
 
 
-def refusal_of(
-    prune: PrunePlan,
-    breaker: Breaker,
-    approve: str = "",
-    listed: Sequence[str] = (),
-    keep: KeepPolicy = KEEP,
-) -> str:
-    return tripped(prune, a_plan(keep=keep, breaker=breaker), a_request(approve=approve), listed)
+def refusal_of(prune: PrunePlan, breaker: Breaker, keep: KeepPolicy = KEEP, done: int = 0) -> str:
+    return tripped(prune, a_plan(keep=keep, breaker=breaker), a_request(), done)
 
 
 class TestBreaker:
@@ -239,7 +242,7 @@ class TestBreaker:
         assert event == {
             "plan": "nightly",
             "slot": "2026-11-22T02:00:00Z",
-            "approve": self.prune.digest,
+            "approve": digest_of(self.prune.listed, a_plan(), a_request()),
         }
 
     def test_too_large_a_share_is_refused(self) -> None:
@@ -251,40 +254,51 @@ class TestBreaker:
             self.prune, both
         )
 
-    def test_the_digest_of_exactly_this_list_lets_it_pass(self) -> None:
-        assert refusal_of(self.prune, LIMIT_BY_NUMBER, self.prune.digest) == ""
+    def test_what_earlier_sweeps_of_the_run_deleted_counts(self) -> None:
+        limit = Breaker(max_deletes_per_run=12, max_delete_share=1.0)
+        assert refusal_of(self.prune, limit, done=1) == ""
+        told = refusal_of(self.prune, limit, done=2)
+        assert told.startswith(
+            "11 of 14 backups would be deleted (2 were before, in this run), but prune.max"
+        )
 
-    def test_the_digest_of_another_list_does_not(self) -> None:
-        other = pruned(FORTNIGHT[:13]).digest
-        assert self.prune.digest in refusal_of(self.prune, LIMIT_BY_NUMBER, other)
-        told = not_followed(self.prune, a_request(approve=other), ())
-        assert told == f"The approval {other} is of another list: nothing was deleted."
-
-    def test_an_approval_that_is_followed_or_was_not_given_needs_no_word(self) -> None:
-        assert not_followed(self.prune, a_request(), ()) == ""
-        assert not_followed(self.prune, a_request(approve=self.prune.digest), ()) == ""
-
-    def test_what_is_left_of_an_approved_list_may_be_finished(self) -> None:
-        first = self.prune.deletes[0].backup
-        rest = pruned([one for one in FORTNIGHT if one is not first])
-        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
-        assert refusal_of(rest, limit, self.prune.digest, self.prune.listed) == ""
-        assert refusal_of(rest, limit, self.prune.digest) != ""
-
-    def test_what_was_not_on_an_approved_list_is_not_approved_by_it(self) -> None:
-        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
-        less = self.prune.listed[1:]
-        assert refusal_of(self.prune, limit, digest_of(less), less) != ""
-
-    def test_a_recorded_list_is_not_approved_by_another_digest(self) -> None:
-        limit = Breaker(max_deletes_per_run=1, max_delete_share=1.0)
-        assert refusal_of(self.prune, limit, "0" * 16, self.prune.listed) != ""
-
-    def test_without_a_number_more_than_a_usual_night_deletes_is_refused(self) -> None:
+    def test_without_a_number_more_than_a_few_beyond_a_usual_night_are_refused(self) -> None:
         tables = [TABLE.replace("orders", f"table-{number}") for number in range(3)]
-        month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(30)])
-        refusal = refusal_of(month, Breaker(max_delete_share=1.0))
-        assert "a usual night deletes 20 at most (prune.max_deletes_per_run)" in refusal
+        month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(13)])
+        assert len(month.deletes) == 30
+        anything = Breaker(max_delete_share=1.0)
+        refusal = refusal_of(
+            month, anything, KeepPolicy(daily=3, weekly=1, minimum=2)
+        )  # 3 are usual for each
+        assert "21 of them are more than a usual night's, of which 20 at most go unread" in refusal
+        assert refusal_of(month, anything, KeepPolicy(daily=3, weekly=1, monthly=1, minimum=2)) == ""
+
+    def test_one_location_has_no_use_of_what_is_usual_for_others(self) -> None:
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(100)]
+        fine = [a_backup(nights_ago(night), table) for table in tables for night in range(3)]
+        emptied = [a_backup(nights_ago(night)) for night in range(60)]
+        assert "55 of them are more than a usual night's" in refusal_of(
+            pruned([*fine, *emptied]), Breaker(max_delete_share=1.0)
+        )
+
+    def test_for_a_resource_that_got_no_backup_nothing_is_usual(self) -> None:
+        gone = [a_backup(nights_ago(night), TABLE) for night in range(1, 25)]
+        assert "21 of them are more than a usual night's" in refusal_of(
+            pruned([*FORTNIGHT[:3], *gone]), Breaker(max_delete_share=1.0)
+        )
+
+    def test_the_age_of_a_month_moves_on_by_four_days_in_the_first_night_of_march(self) -> None:
+        keep = KeepPolicy(within=Span(months=1), minimum=2)
+        first_of_march = datetime(2027, 3, 1, 2, 0, tzinfo=UTC)
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(30)]
+        nights = [first_of_march - timedelta(days=day) for day in range(32)]
+        prune = pruned(
+            [a_backup(night, table) for table in tables for night in nights],
+            plan=a_plan(keep=keep),
+            now=first_of_march,
+        )
+        assert len(prune.deletes) == 4 * 30
+        assert refusal_of(prune, Breaker(max_delete_share=0.1), keep) == ""
 
     @pytest.mark.parametrize(
         "keep",
@@ -309,7 +323,7 @@ class TestBreaker:
             if night % 90 == 0:
                 continue  # a night on which nothing was pruned
             prune = pruned(stands, plan=a_plan(keep=keep, breaker=breaker), now=now)
-            assert refusal_of(prune, breaker, keep=keep) == ""
+            assert refusal_of(prune, breaker, keep) == ""
             stands = [one.backup for one in prune.verdicts if one.keep]
 
     def test_a_policy_that_was_shortened_is_refused(self) -> None:
@@ -317,9 +331,43 @@ class TestBreaker:
         month = pruned([a_backup(nights_ago(night), table) for table in tables for night in range(30)])
         assert "backups would be deleted" in refusal_of(month, Breaker(max_delete_share=0.25))
 
+
+class TestApproval:
+    prune = pruned(FORTNIGHT)
+
     @given(st.permutations(FORTNIGHT))
     def test_the_digest_does_not_hang_on_the_order_of_the_listing(self, backups: Sequence[Backup]) -> None:
-        assert pruned(backups).digest == self.prune.digest
+        listed = pruned(backups).listed[::-1]
+        assert digest_of(listed, a_plan(), a_request()) == digest_of(self.prune.listed, a_plan(), a_request())
+
+    def test_a_digest_is_of_every_line_of_one_run_of_one_plan(self) -> None:
+        of = {
+            digest_of(self.prune.listed, a_plan(), a_request()),
+            digest_of(self.prune.listed[1:], a_plan(), a_request()),
+            digest_of(self.prune.listed[:-1], a_plan(), a_request()),
+            digest_of(self.prune.listed, a_plan(name="weekly"), a_request()),
+            digest_of(self.prune.listed, a_plan(), a_request(nights_ago(1))),
+        }
+        assert len(of) == 5
+
+    def test_exactly_what_was_approved_is_deleted(self) -> None:
+        some = self.prune.listed[2:4]
+        allowed = approved(self.prune, {*some, FORTNIGHT[0].arn})
+        assert allowed.listed == some
+        assert "not on the approved list (else: no rule keeps it (daily 3, minimum 2))" in {
+            one.reason for one in allowed.verdicts
+        }
+
+    def test_what_was_held_back_and_what_waits_are_offered_apart(self) -> None:
+        retention = Retention(policies={HOME_REGION: KeepPolicy(daily=7, minimum=2)})
+        stands = [standing(FORTNIGHT)]
+        prune = put_off_untold(self.prune, stands, a_plan(), {"rds": retention}, NIGHT, HOME)
+        waiting = [one.backup.arn for one in prune.later]
+        both = offers(prune, True, a_plan(), a_request())
+        assert sorted(map(len, both.values())) == [4, 7]
+        assert both[digest_of(waiting, a_plan(), a_request())] == waiting
+        assert list(offers(prune, False, a_plan(), a_request()).values()) == [waiting]
+        assert offers(self.prune, False, a_plan(), a_request()) == {}
 
 
 class TestFormerResources:
@@ -362,6 +410,18 @@ class TestFormerResources:
         assert kept == list(self.todays[:3])
         assert self.told_of(*unknown, *self.todays, covered={TABLE}) == []
 
+    def test_backups_without_an_id_are_decided_on_apart_when_two_resources_had_their_name(self) -> None:
+        unknown = [replace(a_backup(nights_ago(night), TABLE), resource_id="") for night in range(20, 23)]
+        prune = pruned([*self.former, *self.todays, *unknown])
+        assert {one.backup.arn for one in prune.verdicts if one.keep} >= {one.arn for one in unknown}
+
+    def test_a_backup_that_waits_for_the_next_message_does_not_stay(self) -> None:
+        stands = [standing(self.former, kind="dynamodb")]
+        full = plan_prune(stands, a_plan(), NIGHT, HOME, {})
+        prune = put_off_untold(full, stands, a_plan(), {}, NIGHT, HOME)
+        [told] = left_behind(prune, NIGHT, HOME, set(), ())
+        assert told.reason.endswith("backups that stay until a person decides: 3")
+
 
 class TestUntoldRetention:
     """A retention deletes nothing before a message has told of it."""
@@ -381,7 +441,21 @@ class TestUntoldRetention:
         plan = plan or self.plan
         stands = [standing(here, there)]
         full = plan_prune(stands, plan, NIGHT, HOME, spared or {})
-        return put_off_untold(full, stands, plan, known, NIGHT, HOME)
+        return put_off_untold(full, stands, plan, {"rds": known} if known else {}, NIGHT, HOME)
+
+    def notice(
+        self,
+        prune: PrunePlan,
+        known: Retention | None,
+        plan: Plan | None = None,
+        kinds: Sequence[str] = ("rds",),
+        *,
+        dry_run: bool = False,
+    ) -> str:
+        plan = plan or self.plan
+        tells = dict.fromkeys(kinds, plan.retention(HOME_REGION))
+        told = {"rds": known} if known else {}
+        return notice_of_change(prune, tells, told, plan, a_request(dry_run=dry_run), HOME)
 
     def nights(self, verdicts: Sequence[Verdict], region: str = HOME_REGION) -> list[int]:
         return [(NIGHT - slot_of(one.backup)).days for one in verdicts if one.backup.region == region]
@@ -397,7 +471,7 @@ class TestUntoldRetention:
         assert self.nights(prune.deletes) == list(range(13, 6, -1))
         assert self.nights(prune.later) == list(range(6, 2, -1))
         assert self.nights(prune.deletes, AWAY_REGION) == list(range(13, 6, -1))
-        reason = "no message before this run's told of the plan's retention (else: no rule keeps it"
+        reason = "no message told of the plan's retention before (else: no rule keeps it"
         assert {one.reason for one in prune.later} == {f"{reason} (daily 3, minimum 2))"}
         assert all(one.keep for one in prune.later)
 
@@ -431,30 +505,99 @@ class TestUntoldRetention:
         assert prune.deletes == []
         assert self.nights(prune.later) == list(range(6, 2, -1))
 
+    def test_another_kind_that_was_told_of_is_deleted_from(self) -> None:
+        tables = [a_backup(nights_ago(night), TABLE) for night in range(14)]
+        stands = [standing(FORTNIGHT), standing(tables, kind="dynamodb", copied=False)]
+        plan = a_plan()
+        full = plan_prune(stands, plan, NIGHT, HOME, {})
+        known = {"rds": self.told, "dynamodb": plan.retention(HOME_REGION)}
+        prune = put_off_untold(full, stands, plan, known, NIGHT, HOME)
+        assert len([one for one in prune.deletes if one.backup.kind == "dynamodb"]) == 11
+        assert {one.backup.kind for one in prune.later} == {"rds"}
+
     def test_the_notice_says_what_changed_how_many_wait_and_how_to_have_it_now(self) -> None:
-        prune, full = self.put_off(self.told), pruned(FORTNIGHT, FORTNIGHT_AWAY, self.plan)
-        notice = notice_of_change(prune, full, self.plan, self.told, a_request(), HOME)
+        prune = self.put_off(self.told)
+        notice = self.notice(prune, self.told)
         assert notice.startswith(
             "The plan nightly keeps daily 3, minimum 2 in us-east-1 (before: daily 7, minimum 2). "
-            "This is the first message to tell of it, so 4 backups stay until the next run that would stay "
-            "without the change (listed as kept for now)."
+            "This is the first message to tell of it: the next run deletes by it 4 backups that would stay "
+            "without the change, and that are kept for now. To keep them, change the plan back or hold them."
         )
         event = json.loads(notice[notice.index("{") :])
-        assert event == {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "approve": full.digest}
+        waiting = [one.backup.arn for one in prune.later]
+        assert event == {
+            "plan": "nightly",
+            "slot": "2026-11-22T02:00:00Z",
+            "approve": digest_of(waiting, self.plan, a_request()),
+        }
 
-    def test_a_change_that_deletes_nothing_is_no_news(self) -> None:
+    def test_a_dry_run_has_told_nobody(self) -> None:
+        notice = self.notice(self.put_off(self.told), self.told, dry_run=True)
+        assert (
+            "No message has told of it yet: the next run's will, and the run after that deletes by it 4"
+            in notice
+        )
+
+    def test_it_says_when_the_breaker_will_ask_first(self) -> None:
+        strict = replace(self.plan, breaker=Breaker(max_deletes_per_run=17, max_delete_share=1.0))
+        assert "it will ask first" in self.notice(self.put_off(self.told), self.told, strict)
+        enough = replace(self.plan, breaker=Breaker(max_deletes_per_run=18, max_delete_share=1.0))
+        assert "it will ask first" not in self.notice(self.put_off(self.told), self.told, enough)
+
+    def test_a_change_that_deletes_nothing_today_is_told_all_the_same(self) -> None:
+        """Else it would delete later without anybody having been told."""
         few = self.put_off(self.told, here=FORTNIGHT[:3], there=())
-        assert notice_of_change(few, few, self.plan, self.told, a_request(), HOME) == ""
+        assert self.notice(few, self.told).endswith(
+            "This is the first message to tell of it: the next run is the first to delete by it. "
+            "Nothing stands now that only this change lets go."
+        )
+
+    def test_what_was_told_is_no_news(self) -> None:
+        known = self.plan.retention(HOME_REGION)
+        assert self.notice(self.put_off(known), known) == ""
 
     def test_the_first_notice_of_all_and_that_of_a_zone(self) -> None:
-        full = pruned(FORTNIGHT, FORTNIGHT_AWAY, self.plan)
-        first = notice_of_change(self.put_off(None), full, self.plan, None, a_request(), HOME)
+        first = self.notice(self.put_off(None), None)
         assert (
             "keeps daily 3, minimum 2 in us-east-1 (nothing was told before), daily 7, minimum 2 in" in first
         )
         berlin = replace(self.plan, time_zone="Europe/Berlin")
-        zone = notice_of_change(self.put_off(self.told), full, berlin, self.told, a_request(), HOME)
+        zone = self.notice(self.put_off(self.told), self.told, berlin)
         assert "by the days of Europe/Berlin (before: of UTC)" in zone
+
+    def test_a_region_that_is_taken_out_is_told(self) -> None:
+        here_alone = replace(self.plan, copies=())
+        known = self.plan.retention(HOME_REGION)
+        assert "keeps what it kept, in fewer Regions." in self.notice(
+            self.put_off(known, here_alone, there=()), known, here_alone
+        )
+
+    def test_kinds_that_know_are_left_out_of_the_notice(self) -> None:
+        notice = self.notice(self.put_off(self.told), self.told, kinds=("dynamodb", "rds"))
+        assert "(before: daily 7, minimum 2) (of rds)" in notice
+        assert (
+            "(nothing was told before), daily 7, minimum 2 in us-west-2 (nothing was told before) (of dyn"
+            in (notice)
+        )
+
+
+class TestForetold:
+    """A run tells of a retention only where it sees all that follows from it."""
+
+    def test_a_run_that_sees_all_tells_of_each_kind(self) -> None:
+        stands = [standing(FORTNIGHT), standing([], kind="dynamodb")]
+        retention = a_plan().retention(HOME_REGION)
+        assert foretold(stands, a_plan(), NIGHT, HOME) == {"rds": retention, "dynamodb": retention}
+
+    @pytest.mark.parametrize("region", [HOME_REGION, AWAY_REGION])
+    def test_a_run_that_is_repeated_for_an_earlier_slot_does_not(self, region: str) -> None:
+        later = [a_backup(nights_ago(-1), region=region)]
+        stands = [standing([*FORTNIGHT, *later]), standing([], kind="dynamodb")]
+        assert set(foretold(stands, a_plan(), NIGHT, HOME)) == {"dynamodb"}
+
+    def test_others_backups_of_later_slots_do_not_matter(self) -> None:
+        theirs = [a_backup(nights_ago(-1), stack="another"), a_backup(ours=False)]
+        assert set(foretold([standing([*FORTNIGHT, *theirs])], a_plan(), NIGHT, HOME)) == {"rds"}
 
 
 class TestStrangers:
@@ -585,7 +728,7 @@ def test_what_people_were_not_told_of_only_ever_puts_deletions_off(
     plan = a_plan(keep=keep, copies=(a_rule(keep=away),))
     known = Retention(policies={HOME_REGION: known_keep, AWAY_REGION: known_away})
     full = pruned(here, there, plan)
-    prune = put_off_untold(full, [standing(here, there)], plan, known, NIGHT, HOME)
+    prune = put_off_untold(full, [standing(here, there)], plan, {"rds": known}, NIGHT, HOME)
     as_known = pruned(here, there, plan.keeping(known, HOME_REGION))
     assert set(prune.listed) <= set(full.listed)
     assert set(full.listed) - set(prune.listed) <= {one.backup.arn for one in prune.later}

@@ -82,7 +82,10 @@ reports = st.builds(
     refusals=st.lists(st.text(max_size=80), max_size=3).map(tuple),
     problems=st.lists(st.text(max_size=80), max_size=3).map(tuple),
     notices=st.lists(st.text(max_size=80), max_size=3).map(tuple),
-    retention=st.none() | retentions,
+    foretold=st.dictionaries(st.sampled_from(["rds", "aurora"]), retentions),
+    offers=st.dictionaries(
+        st.sampled_from(["0" * 16, "f" * 16]), st.lists(st.sampled_from(["a", "b"])).map(tuple)
+    ),
     seconds=st.floats(0, 1e6),
 )
 
@@ -143,6 +146,11 @@ class TestWrittenDown:
     def test_the_table_for_people_is_in_the_answer_alone(self) -> None:
         assert a_report(text="a table").to_dict()["text"] == "a table"
         assert "text" not in a_report().to_dict()
+
+    def test_lists_that_are_offered_are_in_the_record_alone(self) -> None:
+        report = a_report(offers={"a" * 16: ("x",)})
+        assert report.to_dict()["offers"] == {"a" * 16: ["x"]}
+        assert "offers" not in report.to_dict(most=50)
 
     def test_the_outcomes_come_with_those_first_that_need_a_person(self) -> None:
         mixed = [State.DONE, State.SKIPPED, State.FAILED, State.DEFERRED, State.PENDING]
@@ -208,6 +216,10 @@ class TestCarryOver:
             for number in (1, 2)
         )
         assert len(carry_over(a_report(first), a_report(second)).outcomes) == 2
+
+    def test_lists_that_were_offered_stay_offered(self) -> None:
+        first, second = a_report(offers={"a" * 16: ("x",)}), a_report(offers={"b" * 16: ("y",)})
+        assert carry_over(first, second).offers == {"a" * 16: ("x",), "b" * 16: ("y",)}
 
     def test_the_time_of_all_sweeps_is_added_up(self) -> None:
         assert carry_over(a_report(seconds=2.5), a_report(seconds=1.0)).seconds == 3.5

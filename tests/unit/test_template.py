@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
 from holdfast.core.model import KeepPolicy
+from holdfast.core.model import HOLD_TAG
 from holdfast.core.naming import STACK_TAG
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.settings import read_settings
@@ -246,13 +247,39 @@ class TestRoles:
             assert set(role.get("ManagedPolicyArns", [])) <= ours
 
     @pytest.mark.parametrize("stack", STACKS)
-    def test_a_snapshot_is_deleted_only_with_this_stack_s_tag(self, stack: Stack) -> None:
+    def test_a_snapshot_is_deleted_only_with_this_stack_s_tag_and_without_a_hold(self, stack: Stack) -> None:
         deletes = [
             each for each in statements(stack, "PruneBackupsRole") if "rds:Delete" in str(each["Action"])
         ]
         assert len(deletes) == 2
         for each in deletes:
-            assert each["Condition"] == {"StringEquals": {f"aws:ResourceTag/{STACK_TAG}": STACK}}
+            assert each["Condition"] == {
+                "StringEquals": {f"aws:ResourceTag/{STACK_TAG}": STACK},
+                "Null": {f"aws:ResourceTag/{HOLD_TAG}": "true"},
+            }
+
+    @pytest.mark.parametrize("stack", STACKS)
+    def test_only_the_one_that_tells_people_may_note_what_they_were_told(self, stack: Stack) -> None:
+        may: dict[str, set[str]] = {}
+        for role in ("CreateBackupsRole", "CopyBackupsRole", "PruneBackupsRole", "PublishReportRole"):
+            for each in statements(stack, role):
+                if "/told/*" in str(each["Resource"]):
+                    actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
+                    may.setdefault(role, set()).update(actions)
+        assert may == {
+            "PruneBackupsRole": {"s3:GetObject"},
+            "PublishReportRole": {"s3:GetObject", "s3:PutObject"},
+        }
+
+    @pytest.mark.parametrize("stack", STACKS)
+    def test_the_hold_list_is_read_by_the_one_that_deletes_and_written_by_none(self, stack: Stack) -> None:
+        holders = {
+            role: each["Action"]
+            for role in ("CreateBackupsRole", "CopyBackupsRole", "PruneBackupsRole", "PublishReportRole")
+            for each in statements(stack, role)
+            if "/holds" in str(each["Resource"])
+        }
+        assert holders == {"PruneBackupsRole": "ssm:GetParameter"}
 
     @pytest.mark.parametrize("stack", STACKS)
     @pytest.mark.parametrize("role", ["CreateBackupsRole", "CopyBackupsRole"])

@@ -99,11 +99,11 @@ class RecordStore(Protocol):
     def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
         """The record of a stage, or `None` when it left none."""
 
-    def told(self, plan: str) -> Told | None:
-        """What the messages tell that the plan keeps; `None` when none told yet."""
+    def told(self, plan: str) -> Mapping[str, Told]:
+        """What the messages tell that the plan keeps, by kind of resource."""
 
-    def tell(self, plan: str, slot: datetime, retention: Retention) -> None:
-        """Note that the message of the slot told of the plan's retention (`core.told.told_now`)."""
+    def tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
+        """Note that the message of the slot told of these retentions (`core.told.told_now`)."""
 
 
 class Turns(Protocol):

@@ -1,5 +1,6 @@
 """The stages' reports, kept whole as JSON in one bucket."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -43,20 +44,21 @@ class S3Records:
         """Raises `ProviderError` when there is a record that cannot be read."""
         return self._load(_key(plan, slot, stage))[0]
 
-    def told(self, plan: str) -> Told | None:
+    def told(self, plan: str) -> Mapping[str, Told]:
         """Raises `ProviderError` when there is such a document that cannot be read."""
         return self._told(plan)[0]
 
-    def tell(self, plan: str, slot: datetime, retention: Retention) -> None:
+    def tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
         told, tag = self._told(plan)
-        now = told_now(told, slot, retention)
-        if now is not None:
+        now = told_now(told, slot, foretold)
+        if now != told:
             self._documents.write(_told_key(plan), told_to_dict(now), tag)
 
-    def _told(self, plan: str) -> tuple[Told | None, str]:
+    def _told(self, plan: str) -> tuple[Mapping[str, Told], str]:
+        """What was told, and the document's entity tag."""
         document, tag = self._documents.read(_told_key(plan))
         if not tag:
-            return None, ""
+            return {}, ""
         try:
             return told_from_dict(document), tag
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -33,7 +33,7 @@ def explain(
 
 
 def _head(prune: PrunePlan, others: Sequence[Verdict], plan: Plan, request: Request) -> str:
-    later = f", {len(prune.later)} with the next run" if prune.later else ""
+    later = f", {len(prune.later)} later" if prune.later else ""
     return (
         f"Plan {plan.name}, as of {format_slot(request.slot)}: would delete {len(prune.deletes)} of "
         f"{len(prune.verdicts)} backups{later}; not the plan's own: {len(others)}. "
@@ -79,7 +79,7 @@ def _table(verdicts: Sequence[Verdict], plan: Plan) -> str:
 def _row(verdict: Verdict, plan: Plan) -> tuple[str, ...]:
     backup = verdict.backup
     slot = _local(backup.mark.slot, plan) if backup.mark else "-"
-    word = "next run" if verdict.later else "keep" if verdict.keep else "DELETE"
+    word = "later" if verdict.later else "keep" if verdict.keep else "DELETE"
     return slot, word, verdict.reason, backup.id
 
 

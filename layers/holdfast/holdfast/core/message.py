@@ -28,8 +28,11 @@ _OF_A_BACKUP = frozenset({Action.DELETE, Action.ANNOUNCE})
 def subject(report: Report) -> str:
     """`Holdfast nightly: PARTIAL, 41 of 42 backed up, 12 copied, 8 pruned, 1 failed`."""
     parts = [_backed_up(report.outcomes), *_amounts(report.outcomes)]
-    head = f"Holdfast {report.plan}: {str(report.status).upper()}"
-    return ", ".join([head, *parts])[:MAX_SUBJECT]
+    line = f"Holdfast {report.plan}: {str(report.status).upper()}"
+    for part in parts:  # whole ones only, the most urgent first
+        if len(line) + len(part) + 2 <= MAX_SUBJECT:
+            line += f", {part}"
+    return line[:MAX_SUBJECT]
 
 
 def text(report: Report, address: str, home: Home) -> str:
@@ -48,7 +51,7 @@ def text(report: Report, address: str, home: Home) -> str:
         *_list_of(others, State.PENDING, "Not finished"),
         *_list_of(others, State.DEFERRED, "Put off"),
         *_list_of(held_back, State.SKIPPED, "Not deleted"),
-        *_list_of(announced, State.SKIPPED, "Kept for now, and deleted by the next run"),
+        *_list_of(announced, State.SKIPPED, "Kept until a message has told of the change"),
         _summary(report.outcomes),
         *_skipped(others),
         *([_again(report, home)] if _may_be_tried_again(report, held_back) else []),
@@ -153,5 +156,6 @@ def _amounts(outcomes: Sequence[Outcome]) -> list[str]:
         (count(State.DONE, Action.DELETE), "pruned"),
         (count(State.FAILED, *everything), "failed"),
         (count(State.PENDING, *everything) + count(State.DEFERRED, *everything), "pending"),
+        (count(State.SKIPPED, Action.ANNOUNCE), "to be pruned"),
     ]
     return [f"{amount} {word}" for amount, word in amounts if amount]

@@ -158,6 +158,16 @@ class KeepPolicy:
         return sum(count > 0 for count in self.counts) + (self.within is not None)
 
     @property
+    def usual_deletes(self) -> int:
+        """How many backups of a resource one more backup, and one that was not pruned for, push out at most.
+
+        An age in months or years moves on by up to four days in a night: from 28 January, a month before
+        28 February, to 1 February.
+        """
+        by_calendar = self.within is not None and (self.within.months or self.within.years)
+        return self.rules + 1 + (3 if by_calendar else 0)
+
+    @property
     def is_unusable(self) -> bool:
         """Whether no deletion may rest on it: it has no rule that keeps something, or a negative amount."""
         if min(self.counts) < 0 or (self.within is not None and not self.within.is_positive):

@@ -125,13 +125,13 @@ def tags_for(mark: Mark, carried: Mapping[str, str]) -> dict[str, str]:
     """The tags of a new backup: the resource's (or the copied backup's) own, then ours.
 
     Tags that AWS keeps for itself (`aws:`, `rds:`) make the call fail and are left out, as are all of
-    `holdfast:`, which speak of the resource and not of the backup. What is over 50 is dropped, in the
-    order of the keys, so that a retry drops the same.
+    `holdfast:`, which speak of the resource and not of the backup. What is over 49 is dropped, in the
+    order of the keys, so that a retry drops the same; one more is left for a hold.
     """
     reserved = ("aws:", "rds:", "holdfast:")
     own = {key: carried[key] for key in sorted(carried) if not key.lower().startswith(reserved)}
     ours = mark_tags(mark)
-    return dict(list(own.items())[: MAX_TAGS - len(ours)]) | ours
+    return dict(list(own.items())[: MAX_TAGS - 1 - len(ours)]) | ours
 
 
 def _squeeze(text: str) -> str:

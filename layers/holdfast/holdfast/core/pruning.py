@@ -27,10 +27,10 @@ from holdfast.core.model import (
 from holdfast.core.naming import format_slot
 from holdfast.core.planning import by_resource, ours, outcome_of, wanted_there, why_not_ours, zone_of
 from holdfast.core.report import Action, Outcome, State
-from holdfast.core.retention import Verdict, decide, describe
+from holdfast.core.retention import Verdict, decide, describe, each_once
 
 FEW_DELETES = 20
-"""So many deletions alone never trip a breaker that has no number of its own."""
+"""So many deletions more than a usual night's never trip a breaker that has no number of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunePlan:
-    """A verdict for every backup of ours, and the digest of those to delete."""
+    """A verdict for every backup of ours."""
 
     verdicts: Sequence[Verdict]
 
@@ -61,22 +61,12 @@ class PrunePlan:
 
     @property
     def listed(self) -> list[str]:
-        """The ARNs to delete."""
+        """The ARNs to delete, oldest first."""
         return [one.backup.arn for one in self.deletes]
-
-    @property
-    def digest(self) -> str:
-        """Names exactly this list of deletions, for a person to approve."""
-        return digest_of(self.listed)
 
 
 def _age(verdict: Verdict) -> tuple[datetime, str]:
     return slot_of(verdict.backup), verdict.backup.arn
-
-
-def digest_of(arns: Iterable[str]) -> str:
-    """16 characters that name a list of deletions, in whatever order."""
-    return hashlib.sha256("\n".join(sorted(arns)).encode()).hexdigest()[:16]
 
 
 def plan_prune(
@@ -88,7 +78,8 @@ def plan_prune(
     """
     verdicts: list[Verdict] = []
     for kind in standing:
-        groups = by_resource(ours(chain(*kind.by_region.values()), home, plan.name))
+        listed = each_once(chain(*kind.by_region.values()))
+        groups = by_resource(ours(listed, home, plan.name))
         for (source, _), backups in sorted(groups.items()):
             by_region: dict[str, list[Backup]] = defaultdict(list)
             for one in backups:
@@ -160,22 +151,29 @@ def put_off_untold(
     prune: PrunePlan,
     standing: Iterable[Standing],
     plan: Plan,
-    known: Retention | None,
+    known: Mapping[str, Retention],
     now: datetime,
     home: Home,
 ) -> PrunePlan:
     """The same, with the deletions put off that only a new retention causes.
 
-    `known` is the retention that a message told of before this run; `None` when none did. What it would
-    let go too is deleted; the rest stays until the next run, so that somebody can read of it first.
+    `known` is the retention, by kind, that a message told of before this run. What it would let go too is
+    deleted; the rest stays until people can have read of it.
     """
-    if known == plan.retention(home.region):
+    changed = [kind for kind in standing if known.get(kind.kind) != plan.retention(home.region)]
+    if not changed:
         return prune
-    as_told = plan_prune(standing, plan.keeping(known or Retention(), home.region), now, home, {})
-    expected = {one.backup.arn for one in as_told.verdicts if _is_let_go(one)}
+    expected: set[str] = set()
+    for kind in changed:
+        as_told = plan.keeping(known.get(kind.kind) or Retention(), home.region)
+        verdicts = plan_prune([kind], as_told, now, home, {}).verdicts
+        expected.update(one.backup.arn for one in verdicts if _is_let_go(one))
+    kinds = {kind.kind for kind in changed}
     return PrunePlan(
         verdicts=[
-            _put_off(one) if _is_let_go(one) and one.backup.arn not in expected else one
+            _put_off(one)
+            if one.backup.kind in kinds and _is_let_go(one) and one.backup.arn not in expected
+            else one
             for one in prune.verdicts
         ]
     )
@@ -187,26 +185,63 @@ def _is_let_go(verdict: Verdict) -> bool:
 
 
 def _put_off(verdict: Verdict) -> Verdict:
-    reason = f"no message before this run's told of the plan's retention (else: {verdict.reason})"
+    reason = f"no message told of the plan's retention before (else: {verdict.reason})"
     return replace(verdict, keep=True, later=True, reason=reason)
 
 
-def notice_of_change(
-    prune: PrunePlan, full: PrunePlan, plan: Plan, known: Retention | None, request: Request, home: Home
-) -> str:
-    """The sentence that tells of a retention for the first time; empty when it deletes nothing more.
+def foretold(standing: Iterable[Standing], plan: Plan, now: datetime, home: Home) -> dict[str, Retention]:
+    """The retention of each kind of which a run for the slot `now` sees all that follows from it.
 
-    `full` is the plan without anything put off: what a person can approve to have done now.
+    A run that is repeated for an earlier slot does not: what later slots made is no evidence to it.
     """
-    count = len(prune.later)
-    if not count:
+    return {
+        kind.kind: plan.retention(home.region)
+        for kind in standing
+        if all(slot_of(one) <= now for one in ours(chain(*kind.by_region.values()), home, plan.name))
+    }
+
+
+def notice_of_change(
+    prune: PrunePlan,
+    tells: Mapping[str, Retention],
+    known: Mapping[str, Retention],
+    plan: Plan,
+    request: Request,
+    home: Home,
+) -> str:
+    """The sentences that tell of a retention for the first time; empty when there is nothing to tell.
+
+    `tells` is what this run's message is the first or not the first to tell (`foretold`).
+    """
+    new = {
+        kind: _change(plan, known.get(kind), home) for kind in sorted(tells) if tells[kind] != known.get(kind)
+    }
+    if not new:
         return ""
+    changes = "; ".join(
+        change + (f" (of {', '.join(kinds)})" if kinds != sorted(tells) else "")
+        for change in dict.fromkeys(new.values())
+        if (kinds := [kind for kind in new if new[kind] == change])
+    )
+    waiting = [one for one in prune.later if one.backup.kind in new]
+    return f"The plan {plan.name} keeps {changes}. {_what_follows(prune, waiting, plan, request)}"
+
+
+def _what_follows(prune: PrunePlan, waiting: Sequence[Verdict], plan: Plan, request: Request) -> str:
+    first = (
+        "No message has told of it yet: the next run's will, and the run after that"
+        if request.dry_run
+        else "This is the first message to tell of it: the next run"
+    )
+    if not waiting:
+        return f"{first} is the first to delete by it. Nothing stands now that only this change lets go."
+    count = f"{len(waiting)} {'backup' if len(waiting) == 1 else 'backups'}"
+    asks = _excess(prune, [*prune.deletes, *waiting], 0, plan)
     return (
-        f"The plan {plan.name} keeps {_change(plan, known, home)}. This is the first message to tell of it, "
-        f"so {count} {'backup stays' if count == 1 else 'backups stay'} until the next run that would stay "
-        "without the change (listed as kept for now). To keep them, change the plan back or hold them. To "
-        f"delete them now, with all else that is due, invoke prune_backups with "
-        f"{_approval(plan, request, full.digest)}"
+        f"{first} deletes by it {count} that would stay without the change, and that are kept for now"
+        f"{'; it will ask first, since these are more than the breaker lets go unread' if asks else ''}. "
+        "To keep them, change the plan back or hold them. To delete them now, invoke prune_backups with "
+        + approval([one.backup.arn for one in waiting], plan, request)
     )
 
 
@@ -220,59 +255,102 @@ def _change(plan: Plan, known: Retention | None, home: Home) -> str:
             told.append(f"{describe(policy)} in {region} ({was})")
     if known and known.time_zone != plan.time_zone:
         told.append(f"by the days of {plan.time_zone} (before: of {known.time_zone})")
-    return ", ".join(told)
+    return ", ".join(told) or "what it kept, in fewer Regions"
 
 
-# --- the breaker -------------------------------------------------------------------------------------------
+# --- the breaker, and what a person approves ---------------------------------------------------------------
 
 
-def tripped(prune: PrunePlan, plan: Plan, request: Request, listed: Sequence[str] = ()) -> str:
+def tripped(prune: PrunePlan, plan: Plan, request: Request, done: int = 0) -> str:
     """The refusal when the list of deletions is longer than one run may delete unread, else nothing.
 
-    A night adds one backup to each location, which can push out one for each rule of the policy there: on
-    the first of a month that is a Monday, a daily, a weekly and a monthly one. So many, and one more in each
-    location for a night that was missed, a run may delete whatever the share is, and without a number of
-    the plan's own. An approved list passes (`is_approved`).
+    `done` is how many earlier sweeps of the run have deleted unread.
     """
-    deletes, standing = len(prune.deletes), len(prune.verdicts)
-    if not deletes or is_approved(prune, request.approve, listed):
-        return ""
-    locations = {(source_of(one.backup), one.backup.resource_id, one.backup.region) for one in prune.verdicts}
-    usual = sum(plan.policy_for(region).rules + 1 for _, _, region in locations)
-    most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
-    limits = []
-    if most is None and deletes > max(usual, FEW_DELETES):
-        limits.append(f"a usual night deletes {max(usual, FEW_DELETES)} at most (prune.max_deletes_per_run)")
-    if most is not None and deletes > most:
-        limits.append(f"prune.max_deletes_per_run is {most}")
-    if deletes > share * standing and deletes > usual:
-        limits.append(f"prune.max_delete_share is {share:g}")
+    deletes = prune.deletes
+    limits = _excess(prune, deletes, done, plan)
     if not limits:
         return ""
+    so_far = f" ({done} were before, in this run)" if done else ""
     return (
-        f"{deletes} of {standing} backups would be deleted, but {' and '.join(limits)}: none was. "
-        f"Read the list; if it is right, invoke prune_backups with {_approval(plan, request, prune.digest)}"
+        f"{len(deletes)} of {len(prune.verdicts)} backups would be deleted{so_far}, but "
+        f"{' and '.join(limits)}: none was. Read the list; if it is right, invoke prune_backups with "
+        + approval(prune.listed, plan, request)
     )
 
 
-def not_followed(prune: PrunePlan, request: Request, listed: Sequence[str]) -> str:
-    """The refusal of an approval that is of another list; empty when none was given or it is of this one."""
-    if not request.approve or is_approved(prune, request.approve, listed):
-        return ""
-    return f"The approval {request.approve} is of another list: nothing was deleted."
+def _excess(prune: PrunePlan, deletes: Sequence[Verdict], done: int, plan: Plan) -> list[str]:
+    """The limits that a list of deletions exceeds, in words.
+
+    A night adds one backup to each location, which can push out one for each rule of the policy there: on
+    the first of a month that is a Monday, a daily, a weekly and a monthly one. So many, and one more in each
+    location for a night on which nothing was pruned, a run may delete whatever the share is, and without a
+    number of the plan's own; besides them a few. A location that got no backup has no usual deletions.
+    """
+    if not deletes:
+        return []
+    total, standing = len(deletes) + done, len(prune.verdicts) + done
+    unusual = _more_than_usual(prune, deletes, plan) + done
+    most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
+    limits = []
+    if most is None and unusual > FEW_DELETES:
+        limits.append(
+            f"{unusual} of them are more than a usual night's, of which {FEW_DELETES} at most go unread "
+            "(prune.max_deletes_per_run)"
+        )
+    if most is not None and total > most:
+        limits.append(f"prune.max_deletes_per_run is {most}")
+    if total > share * standing and unusual > 0:
+        limits.append(f"prune.max_delete_share is {share:g}")
+    return limits
 
 
-def is_approved(prune: PrunePlan, approve: str, listed: Sequence[str]) -> bool:
-    """Whether a person approved this very list, or the one that an earlier sweep recorded (`listed`, by
-    ARN) and of which this is what is left. `approve` is the digest that the person gave."""
-    if approve == prune.digest:
-        return True
-    return bool(approve) and approve == digest_of(listed) and Counter(prune.listed) <= Counter(listed)
+def _more_than_usual(prune: PrunePlan, deletes: Iterable[Verdict], plan: Plan) -> int:
+    newest: dict[tuple[str, str, str], datetime] = {}
+    for one in prune.verdicts:
+        key = _location(one)
+        newest[key] = max(newest.get(key, slot_of(one.backup)), slot_of(one.backup))
+    last = max(newest.values())
+    in_each = Counter(map(_location, deletes))
+    return sum(
+        max(0, count - (plan.policy_for(key[2]).usual_deletes if newest[key] == last else 0))
+        for key, count in in_each.items()
+    )
 
 
-def _approval(plan: Plan, request: Request, digest: str) -> str:
+def _location(verdict: Verdict) -> tuple[str, str, str]:
+    backup = verdict.backup
+    return source_of(backup), backup.resource_id, backup.region
+
+
+def digest_of(arns: Iterable[str], plan: Plan, request: Request) -> str:
+    """16 characters that name a list of deletions, in whatever order, for one run of a plan."""
+    lines = [plan.name, format_slot(request.slot), *sorted(arns)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def approval(arns: Iterable[str], plan: Plan, request: Request) -> str:
     """The event that approves a list, as JSON."""
+    digest = digest_of(arns, plan, request)
     return json.dumps({"plan": plan.name, "slot": format_slot(request.slot), "approve": digest})
+
+
+def offers(prune: PrunePlan, refused: bool, plan: Plan, request: Request) -> dict[str, list[str]]:
+    """The lists that this run's report asks a person to approve, by digest: what the breaker held back, and
+    what waits for people to know."""
+    lists = ([prune.listed] if refused else []) + [[one.backup.arn for one in prune.later]]
+    return {digest_of(arns, plan, request): arns for arns in lists if arns}
+
+
+def approved(full: PrunePlan, arns: Collection[str]) -> PrunePlan:
+    """Of the deletions, those alone that a person approved."""
+    return PrunePlan(
+        verdicts=[
+            one
+            if one.keep or one.backup.arn in arns
+            else replace(one, keep=True, reason=f"not on the approved list (else: {one.reason})")
+            for one in full.verdicts
+        ]
+    )
 
 
 # --- what nobody backs up any more -------------------------------------------------------------------------
@@ -289,7 +367,7 @@ def left_behind(
     """
     by_kind: dict[str, list[Backup]] = defaultdict(list)
     for verdict in prune.verdicts:
-        if verdict.keep:
+        if verdict.keep and not verdict.later:
             by_kind[verdict.backup.kind].append(verdict.backup)
     told: list[Outcome] = []
     for kind, kept in sorted(by_kind.items()):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -82,8 +82,9 @@ class Report:
 
     `refusals` are sentences of guards that held something back; `problems` those that say why a stage
     could not do its work at all; `notices` those that people should read although nothing is wrong.
-    `retention` is what the prune stage decided by, when it could foresee all that it does. `text` is a dry
-    run's answer for people. `seconds` is the time that the work took.
+    `foretold` is, by kind, the retention that the prune stage decided by, where it could foresee all that
+    follows from it. `offers` are the lists of deletions, by ARN, that a person may approve, by their
+    digests. `text` is a dry run's answer for people. `seconds` is the time that the work took.
     """
 
     stage: Stage
@@ -94,7 +95,8 @@ class Report:
     refusals: Sequence[str] = ()
     problems: Sequence[str] = ()
     notices: Sequence[str] = ()
-    retention: Retention | None = None
+    foretold: Mapping[str, Retention] = field(default_factory=dict)
+    offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     text: str = ""
     seconds: float = 0.0
 
@@ -132,12 +134,14 @@ class Report:
 
     def to_dict(self, *, most: int | None = None) -> dict[str, Any]:
         """As `holdfast.report/1`. With `most`, the outcomes are cut to that many, failures first, and
-        `left_out` counts the rest."""
+        `left_out` counts the rest; offers, which are long, are then left out."""
         ordered = self.by_urgency()
         shown = ordered if most is None else ordered[:most]
         optional: dict[str, Any] = {"text": self.text} if self.text else {}
-        if self.retention is not None:
-            optional["retention"] = retention_to_dict(self.retention)
+        if self.foretold:
+            optional["foretold"] = {kind: retention_to_dict(one) for kind, one in self.foretold.items()}
+        if self.offers and most is None:
+            optional["offers"] = {digest: list(arns) for digest, arns in self.offers.items()}
         return {
             "schema": SCHEMA,
             "stage": str(self.stage),
@@ -175,7 +179,8 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
         refusals=tuple(data["refusals"]),
         problems=tuple(data["problems"]),
         notices=tuple(data.get("notices", ())),
-        retention=retention_from_dict(data["retention"]) if "retention" in data else None,
+        foretold={kind: retention_from_dict(one) for kind, one in data.get("foretold", {}).items()},
+        offers={digest: tuple(arns) for digest, arns in data.get("offers", {}).items()},
         seconds=data["seconds"],
     )
 
@@ -185,13 +190,19 @@ def carry_over(earlier: Report | None, now: Report) -> Report:
 
     An outcome of the later sweep replaces the earlier one about the same act. Of the rest only what was
     `done` stays: a backup that was deleted is not listed by the next sweep, but was deleted all the same.
+    So do the lists that a person may have read.
     A run's own report is made from such records, and replaces the one before it.
     """
     if earlier is None or now.stage is Stage.REPORT:
         return now
     told = {one.key for one in now.outcomes}
     kept = [one for one in earlier.outcomes if one.state is State.DONE and one.key not in told]
-    return replace(now, outcomes=(*now.outcomes, *kept), seconds=earlier.seconds + now.seconds)
+    return replace(
+        now,
+        outcomes=(*now.outcomes, *kept),
+        offers={**earlier.offers, **now.offers},
+        seconds=earlier.seconds + now.seconds,
+    )
 
 
 def combine(

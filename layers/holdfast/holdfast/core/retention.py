@@ -55,7 +55,7 @@ def decide(backups: Iterable[Backup], policy: KeepPolicy, now: datetime, zone: t
     good backup has made useless. A policy without any rule keeps everything. A backup that a listing shows
     twice is one.
     """
-    ordered = sorted(_each_once(backups), key=_age, reverse=True)
+    ordered = sorted(each_once(backups), key=_age, reverse=True)
     good = [one for one in ordered if is_good(one, now) and not one.held]
     reasons = _kept_by_rules(good, policy, zone)
     _raise_to_floor(reasons, good, policy.minimum)
@@ -78,7 +78,7 @@ def most_useful_last(backup: Backup) -> int:
     return _STATES.index(backup.state)
 
 
-def _each_once(backups: Iterable[Backup]) -> Iterable[Backup]:
+def each_once(backups: Iterable[Backup]) -> Iterable[Backup]:
     """Pages of a listing overlap when backups come and go between them. What speaks more against deleting
     is believed: that it is not ours, that it is held, that it cannot be relied on."""
     found: dict[str, Backup] = {}

@@ -4,7 +4,7 @@ A change of a plan's retention is announced by the next run's message, and delet
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,52 +17,73 @@ SCHEMA = "holdfast.told/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """The retention that messages tell of since `slot`, and the one that they told of `before`."""
+    """What messages tell that a plan keeps of one kind of resource.
+
+    They tell of `retention` since the one of the slot `since`, and told of `before` until then; `last` is the
+    newest slot whose message said so.
+    """
 
     retention: Retention
-    slot: datetime
+    since: datetime
+    last: datetime
     before: Retention | None = None
 
 
-def known_before(told: Told | None, slot: datetime) -> Retention | None:
-    """The retention that a message of an earlier slot told of; `None` when none did."""
-    if told is None:
-        return None
-    return told.retention if told.slot < slot else told.before
+def known_before(told: Mapping[str, Told], slot: datetime) -> dict[str, Retention]:
+    """What messages of earlier slots told, by kind."""
+    known = {kind: one.retention if one.since < slot else one.before for kind, one in told.items()}
+    return {kind: retention for kind, retention in known.items() if retention is not None}
 
 
-def told_now(told: Told | None, slot: datetime, retention: Retention) -> Told | None:
-    """What to keep when the message of the slot has told of a retention; `None` when that is no news.
+def told_now(told: Mapping[str, Told], slot: datetime, foretold: Mapping[str, Retention]) -> dict[str, Told]:
+    """What is told when the message of the slot has told what it foretold, by kind.
 
-    The message of an earlier slot's second run tells those of later slots nothing that they did not know.
+    The message of a slot before the last one (a run that is repeated) changes nothing: the newer message
+    says what holds.
     """
+    return {**told, **{kind: _told_of(told.get(kind), slot, each) for kind, each in foretold.items()}}
+
+
+def _told_of(told: Told | None, slot: datetime, retention: Retention) -> Told:
     if told is None:
-        return Told(retention=retention, slot=slot)
+        return Told(retention=retention, since=slot, last=slot)
+    if slot < told.last:
+        return told
     if told.retention == retention:
-        return None
-    if slot > told.slot:
-        return Told(retention=retention, slot=slot, before=told.retention)
-    return Told(retention=retention, slot=told.slot, before=told.before)
+        return replace(told, last=slot)
+    before = told.before if told.since == slot else told.retention
+    return Told(retention=retention, since=slot, last=slot, before=before)
 
 
-def told_to_dict(told: Told) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "slot": format_slot(told.slot),
-        "retention": retention_to_dict(told.retention),
-        "before": retention_to_dict(told.before) if told.before else None,
+def told_to_dict(told: Mapping[str, Told]) -> dict[str, Any]:
+    kinds = {
+        kind: {
+            "retention": retention_to_dict(one.retention),
+            "since": format_slot(one.since),
+            "last": format_slot(one.last),
+            "before": retention_to_dict(one.before) if one.before else None,
+        }
+        for kind, one in told.items()
     }
+    return {"schema": SCHEMA, "kinds": kinds}
 
 
-def told_from_dict(data: Mapping[str, Any]) -> Told:
-    """What `told_to_dict` wrote. Raises `ValueError`, `KeyError` or `TypeError` about anything else."""
-    slot = parse_slot(data["slot"])
-    if data["schema"] != SCHEMA or slot is None:
-        raise ValueError(f"schema is {data['schema']!r} and slot {data['slot']!r}")
-    before = data["before"]
+def told_from_dict(data: Mapping[str, Any]) -> dict[str, Told]:
+    """What `told_to_dict` wrote. Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError` about
+    anything else."""
+    if data["schema"] != SCHEMA:
+        raise ValueError(f"schema is {data['schema']!r}")
+    return {kind: _told_from_dict(one) for kind, one in data["kinds"].items()}
+
+
+def _told_from_dict(data: Mapping[str, Any]) -> Told:
+    since, last, before = parse_slot(data["since"]), parse_slot(data["last"]), data["before"]
+    if since is None or last is None:
+        raise ValueError(f"since is {data['since']!r} and last {data['last']!r}")
     return Told(
         retention=retention_from_dict(data["retention"]),
-        slot=slot,
+        since=since,
+        last=last,
         before=retention_from_dict(before) if before is not None else None,
     )
 

@@ -1,8 +1,8 @@
 """Stage three: delete what the plan no longer keeps, and only that."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from holdfast.core.errors import HoldListError, NotFound, ProviderError
 from holdfast.core.explain import explain
@@ -12,10 +12,12 @@ from holdfast.core.planning import outcome_of
 from holdfast.core.pruning import (
     PrunePlan,
     Standing,
-    is_approved,
+    approved,
+    digest_of,
+    foretold,
     left_behind,
-    not_followed,
     notice_of_change,
+    offers,
     plan_prune,
     put_off_untold,
     strangers,
@@ -46,11 +48,9 @@ def prune_backups(
     started = time.monotonic()
     cloud = _Cloud(providers=providers, copiers=copiers, hold_lists=hold_lists, plan=plan, home=home)
     standing, refusals = _list_all(cloud)
-    try:
-        memory = _remember(records, plan, request)
-    except ProviderError as error:
-        standing, memory = [], _Memory()
-        refusals.append(f"The record of this slot cannot be read ({error}): nothing was deleted.")
+    memory, forgotten = _remember(records, plan, request)
+    if forgotten:
+        standing, refusals = [], [*refusals, forgotten]
     rules = _Rules(
         plan=plan,
         request=request,
@@ -59,22 +59,22 @@ def prune_backups(
         known=memory.known,
     )
     full = rules.full(standing)
-    approved = is_approved(full, request.approve, memory.listed)
-    prune = full if approved else rules.told(full, standing)
-    stale = "" if approved else not_followed(prune, request, memory.listed)
-    refusal = "" if approved else tripped(prune, plan, request, memory.listed)
-    held_back = [one for one in (stale, refusal) if one]
-    notice = notice_of_change(prune, full, plan, memory.known, request, home)
+    told = rules.told(full, standing)
+    approved_arns = _approved(full, told, memory, plan, request)
+    prune = approved(full, approved_arns) if approved_arns else told
+    refusal = _refusal(prune, approved_arns, memory, plan, request)
+    tells = {} if approved_arns else foretold(standing, plan, request.slot, home)
+    notice = notice_of_change(prune, tells, memory.known, plan, request, home)
+    sentences = [one for one in (*refusals, refusal, notice) if one]
     if request.dry_run:
         others = strangers(standing, plan, home)
         outcomes = [_foretold(verdict) for verdict in (*prune.verdicts, *others)]
-        sentences = [*refusals, *held_back, *([notice] if notice else [])]
         text = explain(prune, others, plan, request, sentences)
     else:
         outcomes = (
             [_held_back(one) for one in prune.deletes]
-            if held_back
-            else _delete_all(cloud, rules, prune, approved, deadline)
+            if refusal
+            else _delete_all(cloud, rules, prune, bool(approved_arns), deadline)
         )
         outcomes += [_outcome(one, State.SKIPPED, one.reason) for one in prune.later]
         text = ""
@@ -84,33 +84,79 @@ def prune_backups(
         slot=request.slot,
         dry_run=request.dry_run,
         outcomes=[*outcomes, *_left_behind(memory.created, prune, request, home)],
-        refusals=[*refusals, *held_back],
+        refusals=[*refusals, refusal] if refusal else refusals,
         notices=[notice] if notice else [],
-        # What could not all be listed could not all be foretold.
-        retention=None if refusals else plan.retention(home.region),
+        foretold=tells,
+        offers={request.approve: sorted(approved_arns)}
+        if approved_arns
+        else offers(prune, bool(refusal), plan, request),
         text=text,
         seconds=time.monotonic() - started,
     )
 
 
+def _approved(
+    full: PrunePlan, told: PrunePlan, memory: "_Memory", plan: Plan, request: Request
+) -> frozenset[str]:
+    """The ARNs of the list that a person approved: one that an earlier sweep of the run offered, or that a
+    dry run would offer now. Empty without an approval, and when there is no such list."""
+    if not request.approve:
+        return frozenset()
+    now = (told.listed, [one.backup.arn for one in told.later], full.listed)
+    lists = {**{digest_of(arns, plan, request): arns for arns in now}, **memory.offers}
+    return frozenset(lists.get(request.approve, ()))
+
+
+def _refusal(
+    prune: PrunePlan, approved_arns: Collection[str], memory: "_Memory", plan: Plan, request: Request
+) -> str:
+    if approved_arns:
+        return ""
+    if request.approve:
+        return (
+            f"The approval {request.approve} is of no list that this run offers: nothing was deleted. "
+            "Without it, the run decides as always."
+        )
+    return tripped(prune, plan, request, memory.deleted_unread)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Memory:
-    """What earlier stages, sweeps and runs left behind: the record of what was created for the slot, the
-    ARNs of the list that an approval may be of, and the retention that people know of."""
+    """What earlier stages, sweeps and runs left behind.
+
+    `created` is the record of what was created for the slot; `offers` the lists, by digest, that earlier
+    sweeps of the run offered for approval; `deleted_unread` how many backups those sweeps deleted without
+    one; `known` what people were told before the run that the plan keeps, by kind.
+    """
 
     created: Report | None = None
-    listed: Sequence[str] = ()
-    known: Retention | None = None
+    offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    deleted_unread: int = 0
+    known: Mapping[str, Retention] = field(default_factory=dict)
 
 
-def _remember(records: RecordStore, plan: Plan, request: Request) -> _Memory:
-    earlier = records.load(plan.name, request.slot, Stage.PRUNE) if request.approve else None
-    outcomes = earlier.outcomes if earlier else ()
+def _remember(records: RecordStore, plan: Plan, request: Request) -> tuple[_Memory, str]:
+    """The memory, and a refusal where it cannot be read."""
+    try:
+        created = records.load(plan.name, request.slot, Stage.CREATE)
+        earlier = records.load(plan.name, request.slot, Stage.PRUNE)
+    except ProviderError as error:
+        return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
+    try:
+        told = records.told(plan.name)
+    except ProviderError as error:
+        return _Memory(), (
+            f"What people were told of the plan's retention cannot be read ({error}): nothing was deleted. "
+            "If the document is broken, delete it, and the next run tells anew."
+        )
+    listed = {arn for arns in (earlier.offers.values() if earlier else ()) for arn in arns}
+    done = [one for one in (earlier.outcomes if earlier else ()) if one.state is State.DONE]
     return _Memory(
-        created=records.load(plan.name, request.slot, Stage.CREATE),
-        listed=[one.backup_arn for one in outcomes if one.action is Action.DELETE],
-        known=known_before(records.told(plan.name), request.slot),
-    )
+        created=created,
+        offers=earlier.offers if earlier else {},
+        deleted_unread=sum(one.action is Action.DELETE and one.backup_arn not in listed for one in done),
+        known=known_before(told, request.slot),
+    ), ""
 
 
 # --- listing -----------------------------------------------------------------------------------------------
@@ -154,10 +200,16 @@ class _Cloud:
         return [self.home.region, *(rule.region for rule in self.plan.copies if kind in self.copiers)]
 
     def _holds(self, kind: str) -> Sequence[Hold]:
-        return self.hold_lists[kind].read() if kind in self.hold_lists else ()
+        hold_list = self.hold_lists.get(kind)
+        try:
+            return hold_list.read() if hold_list else ()
+        except ProviderError as error:
+            place = hold_list.place if hold_list else ""
+            raise HoldListError(place, [f"it cannot be read ({error})"]) from error
 
     def _listed(self, kind: str, regions: Sequence[str], source: str = "") -> dict[str, Sequence[Backup]]:
-        return {region: self.providers[kind].backups(region, source) for region in regions}
+        # The home Region last: a listing takes its time, and what is about to be deleted mostly stands there.
+        return {region: self.providers[kind].backups(region, source) for region in reversed(regions)}
 
     def _standing(self, kind: str, listed: Mapping[str, Sequence[Backup]], holds: Sequence[Hold]) -> Standing:
         by_region = {region: hold(backups, holds) for region, backups in listed.items()}
@@ -191,7 +243,7 @@ class _Rules:
     request: Request
     home: Home
     spared: Mapping[str, str]
-    known: Retention | None
+    known: Mapping[str, Retention]
 
     def full(self, standing: Sequence[Standing]) -> PrunePlan:
         """What is due, whether people know of the retention or not: what a person can approve."""
@@ -233,12 +285,12 @@ def _left_behind(created: Report | None, prune: PrunePlan, request: Request, hom
 
 
 def _delete_all(
-    cloud: _Cloud, rules: _Rules, prune: PrunePlan, approved: bool, deadline: Deadline
+    cloud: _Cloud, rules: _Rules, prune: PrunePlan, is_approved: bool, deadline: Deadline
 ) -> list[Outcome]:
     def act(verdict: Verdict) -> Outcome:
         fresh = [cloud.around(verdict.backup)]
         now = rules.full(fresh)
-        objection = _objection(verdict.backup, now if approved else rules.told(now, fresh))
+        objection = _objection(verdict.backup, now if is_approved else rules.told(now, fresh))
         if objection:
             return _outcome(verdict, State.SKIPPED, objection)
         try:
@@ -267,7 +319,7 @@ def _held_back(verdict: Verdict) -> Outcome:
 
 
 def _foretold(verdict: Verdict) -> Outcome:
-    verb = "delete, but with the next run" if verdict.later else "keep" if verdict.keep else "delete"
+    verb = "delete, but later" if verdict.later else "keep" if verdict.keep else "delete"
     return _outcome(verdict, State.SKIPPED, f"dry run: would {verb}: {verdict.reason}")
 
 

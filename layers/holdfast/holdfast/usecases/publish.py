@@ -44,16 +44,21 @@ def publish_report(records: RecordStore, notifier: Notifier, request: Request, h
         subject=subject(report),
         text=body,
         data=_fitting(report, home, MOST_BYTES - _bytes_in_json(body)),
-        attributes={"status": str(report.status), "plan": report.plan, "schema": SCHEMA},
+        attributes={
+            "status": str(report.status),
+            "plan": report.plan,
+            "schema": SCHEMA,
+            "news": "true" if report.notices else "false",
+        },
     )
     send = not request.dry_run and not _was_told(records, report)
     if send:
         notifier.publish(message)
         records.save(report)
     pruned = stages.get(Stage.PRUNE)
-    if pruned and pruned.retention and not request.dry_run:
+    if pruned and pruned.foretold and not request.dry_run:
         # Also when the message went out before: what follows it may have failed then.
-        records.tell(request.plan, request.slot, pruned.retention)
+        records.tell(request.plan, request.slot, pruned.foretold)
     return Published(report=report, message=message, sent=send)
 
 
