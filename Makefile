@@ -72,8 +72,12 @@ soak: build ## The long proofs of retention: 5,000 examples each, restic, plante
 		'On Debian and Ubuntu: "apt-get install restic".'
 	HYPOTHESIS_PROFILE=long $(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m 'not slow' $(PROPERTIES)
 	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow -rP tests/differential
-	$(PYTHON) -m tests.mutation
+	$(MAKE) --no-print-directory mutants
 	$(PYTHON) -m local.bench.retention
+
+.PHONY: mutants
+mutants: .venv/made ## Planted bugs in the pruning, and which test catches each
+	$(PYTHON) -m tests.mutation
 
 PROPERTIES := tests/unit/test_retention.py tests/unit/test_pruning.py tests/unit/test_spans.py \
 	tests/integration/test_prune.py

@@ -50,6 +50,18 @@ class TestRules:
                 id="hourly keeps the newest of an hour",
             ),
             pytest.param(
+                KeepPolicy(hourly=2),
+                ["2026-11-22T02:50", "2026-11-21T02:50", "2026-11-20T02:50"],
+                ["2026-11-22T02:50", "2026-11-21T02:50"],
+                id="hourly: the same hour of two days is two hours",
+            ),
+            pytest.param(
+                KeepPolicy(daily=2),
+                ["2026-11-22T02:00", "2026-10-22T02:00", "2025-11-22T02:00"],
+                ["2026-11-22T02:00", "2026-10-22T02:00"],
+                id="daily: the same day of two months is two days",
+            ),
+            pytest.param(
                 KeepPolicy(daily=3),
                 [
                     "2026-11-22T14:00",

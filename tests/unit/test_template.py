@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from holdfast.core.model import KeepPolicy
-from holdfast.core.model import HOLD_TAG
+from holdfast.core.model import HOLD_TAG, KeepPolicy
 from holdfast.core.naming import STACK_TAG
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.settings import read_settings

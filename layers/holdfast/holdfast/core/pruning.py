@@ -305,21 +305,18 @@ def _excess(prune: PrunePlan, deletes: Sequence[Verdict], done: int, plan: Plan)
 
 
 def _more_than_usual(prune: PrunePlan, deletes: Iterable[Verdict], plan: Plan) -> int:
+    groups = by_resource(one.backup for one in prune.verdicts)
+    location = {one.arn: (*key, one.region) for key, backups in groups.items() for one in backups}
     newest: dict[tuple[str, str, str], datetime] = {}
     for one in prune.verdicts:
-        key = _location(one)
-        newest[key] = max(newest.get(key, slot_of(one.backup)), slot_of(one.backup))
+        place = location[one.backup.arn]
+        newest[place] = max(newest.get(place, slot_of(one.backup)), slot_of(one.backup))
     last = max(newest.values())
-    in_each = Counter(map(_location, deletes))
+    in_each = Counter(location[one.backup.arn] for one in deletes)
     return sum(
-        max(0, count - (plan.policy_for(key[2]).usual_deletes if newest[key] == last else 0))
-        for key, count in in_each.items()
+        max(0, count - (plan.policy_for(place[2]).usual_deletes if newest[place] == last else 0))
+        for place, count in in_each.items()
     )
-
-
-def _location(verdict: Verdict) -> tuple[str, str, str]:
-    backup = verdict.backup
-    return source_of(backup), backup.resource_id, backup.region
 
 
 def digest_of(arns: Iterable[str], plan: Plan, request: Request) -> str:

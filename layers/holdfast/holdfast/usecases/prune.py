@@ -13,7 +13,6 @@ from holdfast.core.pruning import (
     PrunePlan,
     Standing,
     approved,
-    digest_of,
     foretold,
     left_behind,
     notice_of_change,
@@ -60,7 +59,7 @@ def prune_backups(
     )
     full = rules.full(standing)
     told = rules.told(full, standing)
-    approved_arns = _approved(full, told, memory, plan, request)
+    approved_arns = _approved(told, memory, plan, request)
     prune = approved(full, approved_arns) if approved_arns else told
     refusal = _refusal(prune, approved_arns, memory, plan, request)
     tells = {} if approved_arns else foretold(standing, plan, request.slot, home)
@@ -95,15 +94,12 @@ def prune_backups(
     )
 
 
-def _approved(
-    full: PrunePlan, told: PrunePlan, memory: "_Memory", plan: Plan, request: Request
-) -> frozenset[str]:
+def _approved(told: PrunePlan, memory: "_Memory", plan: Plan, request: Request) -> frozenset[str]:
     """The ARNs of the list that a person approved: one that an earlier sweep of the run offered, or that a
     dry run would offer now. Empty without an approval, and when there is no such list."""
     if not request.approve:
         return frozenset()
-    now = (told.listed, [one.backup.arn for one in told.later], full.listed)
-    lists = {**{digest_of(arns, plan, request): arns for arns in now}, **memory.offers}
+    lists = {**offers(told, True, plan, request), **memory.offers}
     return frozenset(lists.get(request.approve, ()))
 
 

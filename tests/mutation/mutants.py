@@ -1,0 +1,517 @@
+"""The planted bugs: one replacement of source text each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "layers/holdfast/holdfast"
+
+_RETENTION = "core/retention.py"
+_PRUNING = "core/pruning.py"
+_PLANNING = "core/planning.py"
+_PRUNE = "usecases/prune.py"
+_TOLD = "core/told.py"
+_HOLDS = "core/holds.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A bug: in `file` of the package, `old`, which stands there once, becomes `new`. `breaks` names the rule
+    or the guard (by its number in docs/retention.md) that it takes out or bends."""
+
+    name: str
+    breaks: str
+    file: str
+    old: str
+    new: str
+
+    @property
+    def path(self) -> Path:
+        """Within a copy of the repository."""
+        return Path(PACKAGE) / self.file
+
+    def planted(self, source: str) -> str:
+        """The source with the bug. Raises `ValueError` when the place is not there or not the only one."""
+        if source.count(self.old) != 1:
+            raise ValueError(
+                f"{self.name}: {self.old!r} stands {source.count(self.old)} times in {self.file}"
+            )
+        return source.replace(self.old, self.new)
+
+
+_COUNT = "count = int(getattr(policy, name))"
+
+
+def _off_by_one(rule: str) -> Mutant:
+    return Mutant(
+        f"{rule} keeps one fewer",
+        f"rule {rule}",
+        _RETENTION,
+        _COUNT,
+        f"{_COUNT} - (name == {rule!r})",
+    )
+
+
+def _one_more(rule: str) -> Mutant:
+    return Mutant(
+        f"{rule} keeps one more",
+        f"rule {rule}",
+        _RETENTION,
+        _COUNT,
+        f"count = int(getattr(policy, name))\n        count += count > 0 and name == {rule!r}",
+    )
+
+
+_RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+
+MUTANTS: tuple[Mutant, ...] = (
+    *(_off_by_one(rule) for rule in _RULES),
+    *(_one_more(rule) for rule in _RULES),
+    Mutant(
+        "a month without its year",
+        "rule monthly",
+        _RETENTION,
+        "(moment.year, moment.month)",
+        "moment.month",
+    ),
+    Mutant(
+        "an hour without its date",
+        "rule hourly",
+        _RETENTION,
+        "(moment.date(), moment.hour)",
+        "moment.hour",
+    ),
+    Mutant(
+        "an ISO week with the calendar's year",
+        "rule weekly",
+        _RETENTION,
+        "moment.isocalendar()[:2]",
+        "(moment.year, moment.isocalendar()[1])",
+    ),
+    Mutant(
+        "weeks that begin on Sunday",
+        "rule weekly",
+        _RETENTION,
+        "moment.isocalendar()[:2]",
+        "moment.strftime('%Y %U')",
+    ),
+    Mutant("a day without its month", "rule daily", _RETENTION, "moment.date()),", "moment.day),"),
+    Mutant(
+        "periods in UTC whatever the zone",
+        "rule 3: the zone",
+        _RETENTION,
+        "slot_of(one).astimezone(zone) for one",
+        "slot_of(one).astimezone(UTC) for one",
+    ),
+    Mutant(
+        "the oldest of a period instead of the newest",
+        "rule 3: the newest",
+        _RETENTION,
+        "met.setdefault(period(moment, position), position)",
+        "met[period(moment, position)] = position",
+    ),
+    Mutant(
+        "the last period compared, and not all",
+        "rule 3: a clock set back",
+        _RETENTION,
+        "        met.setdefault(period(moment, position), position)",
+        "        now = period(moment, position)\n"
+        "        if not met or list(met)[-1][0] != now:\n"
+        "            met[(now, position)] = position",
+    ),
+    Mutant(
+        "the age from the clock",
+        "rule within",
+        _RETENTION,
+        "reasons = _kept_by_rules(good, policy, zone)",
+        "reasons = _kept_by_rules(good, policy, zone)\n"
+        "    if policy.within is not None:\n"
+        "        for one in good:\n"
+        "            if slot_of(one) <= policy.within.before(now):\n"
+        "                reasons.pop(one.arn, None)",
+    ),
+    Mutant(
+        "what is exactly so old is kept",
+        "rule within",
+        _RETENTION,
+        "if slot_of(one) > limit:",
+        "if slot_of(one) >= limit:",
+    ),
+    Mutant(
+        "a month before 31 March is 3 March",
+        "rule within",
+        "core/spans.py",
+        "day = min(utc.day, monthrange(year, month0 + 1)[1])",
+        "day = monthrange(year, month0 + 1)[1]",
+    ),
+    Mutant(
+        "the oldest is kept though the counts are used up",
+        "rule oldest",
+        _RETENTION,
+        "0 < len(kept) < count and",
+        "0 < len(kept) <= count and",
+    ),
+    Mutant(
+        "rules that all have to agree",
+        "rule 5: or",
+        _RETENTION,
+        'return {arn: ", ".join(words) for arn, words in reasons.items()}',
+        'return {arn: ", ".join(words) for arn, words in reasons.items() if len(words) >= policy.rules}',
+    ),
+    Mutant(
+        "a backup that is listed twice is two",
+        "rule last",
+        _RETENTION,
+        "ordered = sorted(each_once(backups), key=_age, reverse=True)",
+        "ordered = sorted(backups, key=_age, reverse=True)",
+    ),
+    Mutant(
+        "the floor is one lower",
+        "guard 1",
+        _RETENTION,
+        "if len(reasons) >= floor:",
+        "if len(reasons) >= floor - 1:",
+    ),
+    Mutant(
+        "no floor at all",
+        "guard 1",
+        _RETENTION,
+        "    _raise_to_floor(reasons, good, policy.minimum)\n",
+        "",
+    ),
+    Mutant(
+        "the floor counts unfinished and future ones",
+        "guard 1",
+        _RETENTION,
+        "_raise_to_floor(reasons, good, policy.minimum)",
+        "_raise_to_floor(reasons, [one for one in ordered if one.mark], policy.minimum)",
+    ),
+    Mutant(
+        "no second look right before the delete",
+        "guard 1",
+        _PRUNE,
+        "        if objection:\n",
+        "        if False and objection:\n",
+    ),
+    Mutant(
+        "all deleted at once, none seeing what the other left",
+        "guard 1",
+        _PRUNE,
+        "workers=1",
+        "workers=8",
+    ),
+    Mutant(
+        "a listing that broke off is taken for whole",
+        "guard 2",
+        "usecases/prune.py",
+        "        return {region: self.providers[kind].backups(region, source) for region in "
+        "reversed(regions)}",
+        "        found: dict[str, Sequence[Backup]] = {}\n"
+        "        for region in reversed(regions):\n"
+        "            try:\n"
+        "                found[region] = self.providers[kind].backups(region, source)\n"
+        "            except ProviderError:\n"
+        "                found[region] = ()\n"
+        "        return found",
+    ),
+    Mutant(
+        "backups without a mark are evidence",
+        "guard 3",
+        _RETENTION,
+        "ordered = sorted(each_once(backups), key=_age, reverse=True)\n"
+        "    good = [one for one in ordered if is_good(one, now) and not one.held]",
+        "ordered = sorted(each_once(backups), key=_age, reverse=True)\n"
+        "    good = [one for one in ordered if is_good(one, now) and not one.held]\n"
+        "    if any(one.mark is None for one in ordered):\n"
+        "        good = good[1:]",
+    ),
+    Mutant(
+        "another stack's backups are ours",
+        "guard 3",
+        _PLANNING,
+        "if mark.stack != home.stack:",
+        "if not mark.stack:",
+    ),
+    Mutant(
+        "another plan's backups are ours",
+        "guard 3",
+        _PLANNING,
+        "if mark.plan != plan:",
+        "if not mark.plan:",
+    ),
+    Mutant(
+        "the backups of a stack of the same name in another Region are ours",
+        "guard 3",
+        _PLANNING,
+        "if region_of(mark.source) != home.region:",
+        "if not region_of(mark.source):",
+    ),
+    Mutant(
+        "what is listed with and without a mark is ours",
+        "guard 3",
+        _PRUNING,
+        "listed = each_once(chain(*kind.by_region.values()))",
+        "listed = chain(*kind.by_region.values())",
+    ),
+    Mutant(
+        "an empty policy deletes",
+        "guard 4",
+        _RETENTION,
+        "if scene.unusable:",
+        "if False:",
+    ),
+    Mutant(
+        "a negative count is no matter",
+        "guard 4",
+        "core/model.py",
+        "if min(self.counts) < 0 or",
+        "if",
+    ),
+    Mutant(
+        "backups in the making are evidence",
+        "guard 5",
+        _RETENTION,
+        "backup.state is BackupState.AVAILABLE and backup.mark",
+        "backup.state in (BackupState.AVAILABLE, BackupState.CREATING) and backup.mark",
+    ),
+    Mutant(
+        "failed backups are evidence",
+        "guard 5",
+        _RETENTION,
+        "backup.state is BackupState.AVAILABLE and backup.mark",
+        "backup.state in (BackupState.AVAILABLE, BackupState.FAILED) and backup.mark",
+    ),
+    Mutant(
+        "backups of the future are evidence",
+        "guard 5",
+        _RETENTION,
+        "backup.mark is not None and backup.mark.slot <= now",
+        "backup.mark is not None",
+    ),
+    Mutant(
+        "a failed backup goes though nothing newer stands",
+        "guard 5",
+        _RETENTION,
+        "if scene.newest_good is not None and scene.newest_good > backup.mark.slot:",
+        "if scene.newest_good is not None:",
+    ),
+    Mutant(
+        "an original goes while its copy runs",
+        "guard 6",
+        _PRUNING,
+        "if slot_of(one) in running:",
+        "if slot_of(one) in running and one.arn in wanted:",
+    ),
+    Mutant(
+        "an original goes before it was copied",
+        "guard 6",
+        _PRUNING,
+        "elif slot_of(one) not in copied and one.arn in wanted:",
+        "elif False:",
+    ),
+    Mutant(
+        "every original without a copy stays for ever",
+        "guard 6",
+        _PRUNING,
+        "elif slot_of(one) not in copied and one.arn in wanted:",
+        "elif slot_of(one) not in copied:",
+    ),
+    Mutant(
+        "copies are kept by the policy of the originals",
+        "per location",
+        "core/model.py",
+        "return next((rule.keep for rule in self.copies if rule.region == region), self.keep)",
+        "return self.keep",
+    ),
+    Mutant(
+        "a resource whose backup failed is pruned",
+        "guard 7",
+        _PRUNING,
+        'why = "" if verdict.keep else spared or needed.get(verdict.backup.arn, "")',
+        'why = "" if verdict.keep else needed.get(verdict.backup.arn, "")',
+    ),
+    Mutant(
+        "a resource whose backup is not finished is pruned",
+        "guard 7",
+        _PRUNE,
+        "(State.FAILED, State.PENDING, State.DEFERRED)",
+        "(State.FAILED,)",
+    ),
+    Mutant(
+        "no breaker",
+        "guard 8",
+        _PRUNE,
+        "            if refusal\n",
+        "            if False\n",
+    ),
+    Mutant(
+        "the breaker allows one more",
+        "guard 8",
+        _PRUNING,
+        "if most is not None and total > most:",
+        "if most is not None and total > most + 1:",
+    ),
+    Mutant(
+        "the breaker has no share",
+        "guard 8",
+        _PRUNING,
+        "if total > share * standing and unusual > 0:",
+        "if False:",
+    ),
+    Mutant(
+        "the breaker takes vanished resources for usual ones",
+        "guard 8",
+        _PRUNING,
+        "(plan.policy_for(place[2]).usual_deletes if newest[place] == last else 0)",
+        "plan.policy_for(place[2]).usual_deletes",
+    ),
+    Mutant(
+        "the breaker begins anew with each sweep of a run",
+        "guard 8",
+        _PRUNE,
+        "return tripped(prune, plan, request, memory.deleted_unread)",
+        "return tripped(prune, plan, request)",
+    ),
+    Mutant(
+        "a digest that is of the length of the list",
+        "approval",
+        _PRUNING,
+        "*sorted(arns)]",
+        "str(len(list(arns)))]",
+    ),
+    Mutant(
+        "a digest that is good for every night",
+        "approval",
+        _PRUNING,
+        "lines = [plan.name, format_slot(request.slot), *sorted(arns)]",
+        "lines = [plan.name, *sorted(arns)]",
+    ),
+    Mutant(
+        "an approval lets everything pass",
+        "approval",
+        _PRUNING,
+        "if one.keep or one.backup.arn in arns\n",
+        "if True\n",
+    ),
+    Mutant(
+        "an approval of nothing lets the run go on",
+        "approval",
+        _PRUNE,
+        "    if request.approve:\n        return (",
+        "    if False:\n        return (",
+    ),
+    Mutant(
+        "backups of a former resource are the new one's",
+        "guard 9",
+        _PLANNING,
+        "groups[(source_of(one), one.resource_id)].append(one)",
+        'groups[(source_of(one), "")].append(one)',
+    ),
+    Mutant(
+        "backups expire by age",
+        "guard 9",
+        _RETENTION,
+        "    if kept_because:\n",
+        "    if kept_because and (scene.now - backup.mark.slot).days < 60:\n",
+    ),
+    Mutant(
+        "held backups are evidence",
+        "guard 10",
+        _RETENTION,
+        "if is_good(one, now) and not one.held]",
+        "if is_good(one, now)]",
+    ),
+    Mutant(
+        "a hold does not hold",
+        "guard 10",
+        _RETENTION,
+        "    if backup.held:\n        return Verdict(backup=backup, keep=True, reason=_held(backup.tags))\n",
+        "",
+    ),
+    Mutant(
+        "the hold list is not read again before the delete",
+        "guard 10",
+        _PRUNE,
+        "return self._standing(backup.kind, listed, self._holds(backup.kind))",
+        "return self._standing(backup.kind, listed, ())",
+    ),
+    Mutant(
+        "the place of the backup is looked at first, and the slow listings come after",
+        "guard 10",
+        _PRUNE,
+        "for region in reversed(regions)}",
+        "for region in regions}",
+    ),
+    Mutant(
+        "a hold list that cannot be read holds nothing",
+        "guard 10",
+        _PRUNE,
+        '            raise HoldListError(place, [f"it cannot be read ({error})"]) from error',
+        "            return ()",
+    ),
+    Mutant(
+        "a hold on nothing is overlooked",
+        "guard 10",
+        _PRUNE,
+        "        if unused:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "a hold takes part of a name for the whole",
+        "guard 10",
+        _HOLDS,
+        'fnmatchcase(backup.arn if self.backups.startswith("arn:") else by_name, self.backups)',
+        "fnmatchcase(backup.arn if self.backups.startswith('arn:') else by_name[1:], self.backups[1:])",
+    ),
+    Mutant(
+        "a new retention deletes at once",
+        "guard 11",
+        _PRUNING,
+        "    if not changed:\n        return prune\n",
+        "    return prune\n",
+    ),
+    Mutant(
+        "what another guard keeps tonight is not announced",
+        "guard 11",
+        _PRUNING,
+        "return not verdict.keep or verdict.spared",
+        "return not verdict.keep",
+    ),
+    Mutant(
+        "the second sweep of a run knows what its message will tell",
+        "guard 11",
+        _TOLD,
+        "one.retention if one.since < slot else one.before",
+        "one.retention",
+    ),
+    Mutant(
+        "an old run that is repeated tells what is to be",
+        "guard 11",
+        _PRUNING,
+        "if all(slot_of(one) <= now for one in ours(",
+        "if True or all(slot_of(one) <= now for one in ours(",
+    ),
+    Mutant(
+        "an old message that is published again brings its retention back",
+        "guard 11",
+        _TOLD,
+        "    if slot < told.last:\n        return told\n",
+        "",
+    ),
+    Mutant(
+        "people know although the message did not go out",
+        "guard 11",
+        "usecases/publish.py",
+        "    if send:\n        notifier.publish(message)\n",
+        "    if pruned := stages.get(Stage.PRUNE):\n"
+        "        records.tell(request.plan, request.slot, pruned.foretold)\n"
+        "    if send:\n        notifier.publish(message)\n",
+    ),
+    Mutant(
+        "a change without effect tonight is not told",
+        "guard 11",
+        _PRUNING,
+        '    if not new:\n        return ""\n',
+        '    if not new or not prune.later:\n        return ""\n',
+    ),
+)
