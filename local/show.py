@@ -84,7 +84,7 @@ def slip(text: str, keep: Mapping[str, int]) -> Group:
     counts = ", ".join(f"{rule} {count}" for rule, count in keep.items())
     head, *blocks = text.strip().split("\n\n")
     table = next(block for block in blocks if block.startswith(f"rds billing in {HOME_REGION} keeps"))
-    notices = [block for block in blocks if "first message to tell of it" in block]
+    notices = [block for block in blocks if block.startswith("The plan nightly keeps")]
     return Group(
         f"[italic]If somebody set {counts} by mistake, a dry run would say (rds billing alone shown)[/]\n",
         Text("\n\n".join([head, *notices])),

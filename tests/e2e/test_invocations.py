@@ -76,10 +76,23 @@ class TestMakeInvoke:
         monkeypatch.setattr(serve, "CLOUD_ENV", file)
         return file
 
-    def test_it_prints_the_answer(self, house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_prints_the_answer_and_what_of_it_is_for_people_as_it_is(
+        self, house: House, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         serve.write_environment(house)
         assert invoke.main(["prune_backups", str(EVENTS / "prune_backups.dry_run.json")]) == 0
-        assert json.loads(capsys.readouterr().out)["stage"] == "prune"
+        printed = capsys.readouterr().out
+        answer, end = json.JSONDecoder().raw_decode(printed)
+        assert answer["stage"] == "prune"
+        assert "text" not in answer
+        assert printed[end:].startswith("\nPlan nightly, as of ")
+
+    def test_an_answer_without_words_for_people_is_json_alone(
+        self, house: House, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        serve.write_environment(house)
+        assert invoke.main(["copy_backups", str(EVENTS / "copy_backups.dry_run.json")]) == 0
+        assert json.loads(capsys.readouterr().out)["stage"] == "copy"
 
     def test_a_failed_function_ends_it_with_1(
         self, house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
