@@ -455,6 +455,27 @@ class TestGuard7TonightsFailures:
         assert deletes(world) == 0
 
 
+class TestGuard7ByHand:
+    """A prune for a slot of its own goes by what the last run could make."""
+
+    def test_a_resource_whose_last_backup_failed_is_not_pruned_and_another_is(self) -> None:
+        world = a_world(nights=1)
+        world.people_know = False
+        world.records.tell("nightly", LONG_AGO, {"rds": world.plan.retention(HOME_REGION)})
+        shop, bills = shop_of(world), world.cloud.add_resource("rds", "bills", TAGS).arn
+        world.cloud.set_state(shop, unready="it is stopped")
+        night = a_request(nights_ago(-1))
+        world.create(night)
+        world.prune(night)
+        world.publish(night)
+        for source, past in ((shop, (3, 4)), (bills, (3, 4))):
+            for number in past:
+                put(world, source, number)
+        world.prune(a_request(nights_ago(-1.5)))
+        assert nights_left(world, source=shop) == [0, 3, 4]
+        assert nights_left(world, source=bills) == [-1, 3]
+
+
 class TestGuard8TheBreaker:
     breaker = Breaker(max_deletes_per_run=2, max_delete_share=1.0)
 

@@ -338,6 +338,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "(State.FAILED,)",
     ),
     Mutant(
+        "a prune by hand forgets what failed in the last run",
+        "guard 7",
+        _PRUNE,
+        "runs = [one.last for one in told.values() if one.last < request.slot]",
+        "runs = []",
+    ),
+    Mutant(
         "no breaker",
         "guard 8",
         _PRUNE,

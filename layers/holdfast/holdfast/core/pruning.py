@@ -22,7 +22,6 @@ from holdfast.core.model import (
     Retention,
     name_of,
     slot_of,
-    source_of,
 )
 from holdfast.core.naming import format_slot
 from holdfast.core.planning import by_resource, ours, outcome_of, wanted_there, why_not_ours, zone_of

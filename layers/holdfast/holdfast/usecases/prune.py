@@ -24,7 +24,7 @@ from holdfast.core.pruning import (
 )
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.retention import Verdict
-from holdfast.core.told import known_before
+from holdfast.core.told import Told, known_before
 from holdfast.ports import Copier, Deadline, HoldList, Provider, RecordStore
 from holdfast.usecases.sweep import sweep
 
@@ -134,17 +134,17 @@ class _Memory:
 def _remember(records: RecordStore, plan: Plan, request: Request) -> tuple[_Memory, str]:
     """The memory, and a refusal where it cannot be read."""
     try:
-        created = records.load(plan.name, request.slot, Stage.CREATE)
-        earlier = records.load(plan.name, request.slot, Stage.PRUNE)
-    except ProviderError as error:
-        return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
-    try:
         told = records.told(plan.name)
     except ProviderError as error:
         return _Memory(), (
             f"What people were told of the plan's retention cannot be read ({error}): nothing was deleted. "
             "If the document is broken, delete it, and the next run tells anew."
         )
+    try:
+        created = _created(records, plan, request, told)
+        earlier = records.load(plan.name, request.slot, Stage.PRUNE)
+    except ProviderError as error:
+        return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
     listed = {arn for arns in (earlier.offers.values() if earlier else ()) for arn in arns}
     done = [one for one in (earlier.outcomes if earlier else ()) if one.state is State.DONE]
     return _Memory(
@@ -153,6 +153,13 @@ def _remember(records: RecordStore, plan: Plan, request: Request) -> tuple[_Memo
         deleted_unread=sum(one.action is Action.DELETE and one.backup_arn not in listed for one in done),
         known=known_before(told, request.slot),
     ), ""
+
+
+def _created(records: RecordStore, plan: Plan, request: Request, told: Mapping[str, Told]) -> Report | None:
+    """What was created in this run; when people prune for a slot of its own, in the last run before it."""
+    created = records.load(plan.name, request.slot, Stage.CREATE)
+    runs = [one.last for one in told.values() if one.last < request.slot]
+    return created if created or not runs else records.load(plan.name, max(runs), Stage.CREATE)
 
 
 # --- listing -----------------------------------------------------------------------------------------------
