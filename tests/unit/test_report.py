@@ -147,10 +147,11 @@ class TestWrittenDown:
         assert a_report(text="a table").to_dict()["text"] == "a table"
         assert "text" not in a_report().to_dict()
 
-    def test_lists_that_are_offered_are_in_the_record_alone(self) -> None:
-        report = a_report(offers={"a" * 16: ("x",)})
+    def test_what_later_runs_read_is_in_the_record_alone(self) -> None:
+        report = a_report(offers={"a" * 16: ("x",)}, foretold={"rds": Retention()})
         assert report.to_dict()["offers"] == {"a" * 16: ["x"]}
-        assert "offers" not in report.to_dict(most=50)
+        assert report.to_dict()["foretold"] == {"rds": {"time_zone": "UTC", "policies": {}}}
+        assert not {"offers", "foretold"} & set(report.to_dict(most=50))
 
     def test_the_outcomes_come_with_those_first_that_need_a_person(self) -> None:
         mixed = [State.DONE, State.SKIPPED, State.FAILED, State.DEFERRED, State.PENDING]

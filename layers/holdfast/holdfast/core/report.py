@@ -134,11 +134,11 @@ class Report:
 
     def to_dict(self, *, most: int | None = None) -> dict[str, Any]:
         """As `holdfast.report/1`. With `most`, the outcomes are cut to that many, failures first, and
-        `left_out` counts the rest; offers, which are long, are then left out."""
+        `left_out` counts the rest; what later sweeps and runs alone read is then left out too."""
         ordered = self.by_urgency()
         shown = ordered if most is None else ordered[:most]
         optional: dict[str, Any] = {"text": self.text} if self.text else {}
-        if self.foretold:
+        if self.foretold and most is None:
             optional["foretold"] = {kind: retention_to_dict(one) for kind, one in self.foretold.items()}
         if self.offers and most is None:
             optional["offers"] = {digest: list(arns) for digest, arns in self.offers.items()}
