@@ -514,6 +514,18 @@ class TestGuard8TheBreaker:
         assert "1 of 3 backups would be deleted (2 were before, in this run)" in report.refusals[0]
         assert nights_left(world) == [0, 1, 9]
 
+    def test_what_was_offered_and_not_approved_counts(self) -> None:
+        world = a_world(nights=8, breaker=Breaker(max_deletes_per_run=3, max_delete_share=1.0))
+        assert world.prune().status is Status.REFUSED
+        held = [of_night(world, night).arn for night in (5, 6, 7)]
+        for arn in held:
+            world.cloud.tag_backup(arn, {HOLD_TAG: ""})
+        assert world.prune().status is Status.OK
+        for night in (9, 10, 11):
+            put(world, shop_of(world), night)
+        assert world.prune().status is Status.REFUSED
+        assert deletes(world) == 3
+
     def test_what_a_person_approved_does_not_count(self) -> None:
         world = a_world(breaker=self.breaker)
         digest = digest_in(world.prune().refusals[0])
@@ -607,6 +619,27 @@ class TestUntoldRetention:
         assert "keeps daily 3, minimum 1 in us-east-1 (before: daily 30, minimum 1)" in report.notices[0]
         self.night(world, -2)
         assert nights_left(world) == [-2, -1, 0]
+
+    def test_runs_that_overlap_tell_all_the_same(self) -> None:
+        """The next run has made its backups before this one prunes."""
+        world = self.world()
+        for night in range(3):
+            world.create(a_request(nights_ago(-night - 1)))
+            request = a_request(nights_ago(-night))
+            world.prune(request)
+            world.publish(request)
+        assert nights_left(world) == [-3, -2, -1]
+
+    def test_a_notice_offers_what_it_names(self) -> None:
+        """One kind has something to wait for, another has not."""
+        world = self.world(types=("aurora", "rds"))
+        cluster = world.cloud.add_resource("aurora", "ledger", TAGS)
+        for night in range(4):
+            put(world, cluster.arn, night)
+        world.records.tell("nightly", LONG_AGO, {"aurora": world.plan.retention(HOME_REGION)})
+        digest = digest_in(world.prune().notices[0])
+        world.prune(a_request(approve=digest))
+        assert nights_left(world, source=shop_of(world)) == [0, 1]
 
     def test_a_run_that_is_repeated_for_an_earlier_slot_tells_nobody(self) -> None:
         """It does not see what later slots made, and so not what the change would delete of it."""
@@ -745,7 +778,7 @@ class TestUntoldRetention:
         report = world.prune()
         [outcome] = [one for one in report.outcomes if one.backup == of_night(world, 4).id]
         assert outcome.state is State.SKIPPED
-        assert outcome.reason.startswith("kept after all: no message told of the plan's retention before")
+        assert outcome.reason.startswith("kept after all: waits until people know of the plan's retention")
         assert deletes(world) == 0
 
 
@@ -1024,8 +1057,8 @@ class TestDryRun:
             "The plan nightly keeps daily 2, minimum 1 in us-east-1 (before: "
         )
         assert [(one.action, one.reason[:44]) for one in report.outcomes][2:] == [
-            (Action.ANNOUNCE, "dry run: would delete, but later: no message"),
-            (Action.ANNOUNCE, "dry run: would delete, but later: no message"),
+            (Action.ANNOUNCE, "dry run: would delete, but later: waits unti"),
+            (Action.ANNOUNCE, "dry run: would delete, but later: waits unti"),
             (Action.DELETE, "dry run: would delete: no rule keeps it (dai"),
         ]
         assert world.records.documents == {}
@@ -1075,3 +1108,14 @@ class TestLeftBehind:
         assert (told.resource, told.state) == (gone.source, State.SKIPPED)
         assert "it is gone, or no longer in the plan" in told.reason
         assert world.cloud.standing("rds", source=gone.source) == before
+
+    def test_a_resource_that_the_plan_leaves_out_now_is_told_too(self) -> None:
+        world = a_world(nights=2)
+        arn = shop_of(world)
+        world.cloud.remove_resource(arn)
+        world.cloud.add_resource("rds", "shop", {**TAGS})
+        world.plan = replace(world.plan, select=replace(world.plan.select, exclude=(arn,)))
+        request = a_request(nights_ago(-1))
+        world.create(request)
+        [told] = of_action(world.prune(request), Action.KEEP)
+        assert "it is gone, or no longer in the plan" in told.reason

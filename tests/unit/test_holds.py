@@ -112,6 +112,10 @@ class TestHolding:
         holds = [Hold(backups="orders/*", reason="case 17"), Hold(backups="*/*", reason="audit")]
         assert hold([one], holds)[0].tags == {"team": "shop", HOLD_TAG: "case 17; audit"}
 
+    def test_each_idle_entry_is_named_beside_those_in_use(self) -> None:
+        used, mistyped = (Hold(backups=name, reason="case 17") for name in ("orders/*", "ordres/*"))
+        assert idle([used, mistyped], [TONIGHT]) == [mistyped]
+
     @pytest.mark.parametrize(
         ("backups", "standing", "is_idle"),
         [("orders/*", [OTHER], True), ("orders/*", [OTHER, TONIGHT], False), ("orders/*", [], True)],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,15 @@ from holdfast.core.model import (
     KeepPolicy,
     Selection,
 )
-from holdfast.core.planning import not_there, ours, plan_copies, plan_creates, select, why_not_ours
+from holdfast.core.planning import (
+    not_there,
+    ours,
+    plan_copies,
+    plan_creates,
+    select,
+    wanted_there,
+    why_not_ours,
+)
 from holdfast.core.report import State
 from tests.builders import (
     AWAY_REGION,
@@ -329,6 +337,18 @@ class TestCopies:
         newer = [a_backup(nights_ago(night)) for night in range(3)]
         slots, _ = copies_of([held, *newer], rule=a_rule(keep=KeepPolicy(daily=2)))
         assert slots == [NIGHT, nights_ago(1)]
+
+    def test_a_copy_takes_no_second_place_beside_its_original(self) -> None:
+        here = [a_backup(), a_backup(nights_ago(1))]
+        slots, _ = copies_of(here, [a_backup(region=AWAY_REGION)], rule=a_rule(keep=KeepPolicy(last=2)))
+        assert slots == [nights_ago(1)]
+
+    def test_the_days_of_copies_are_the_plans(self) -> None:
+        late, early = (a_backup(nights_ago(1) + timedelta(hours=hours)) for hours in (21, 19))  # 00:00, 22:00
+        rule = a_rule(keep=KeepPolicy(daily=2, minimum=1))
+        plan = a_plan(copies=(rule,), time_zone="Europe/Berlin")
+        assert wanted_there([late, early], [], rule, plan, NIGHT) == [late, early]
+        assert wanted_there([late, early], [], rule, replace(plan, time_zone="UTC"), NIGHT) == [late]
 
     def test_a_held_backup_that_the_region_wants_is_copied(self) -> None:
         assert copies_of([a_backup(tags={HOLD_TAG: "legal"})])[0] == [NIGHT]

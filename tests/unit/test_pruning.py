@@ -38,6 +38,7 @@ from holdfast.core.pruning import (
 )
 from holdfast.core.retention import Verdict, describe
 from holdfast.core.spans import Span
+from holdfast.core.told import Told
 from tests.builders import (
     AWAY_REGION,
     DATABASE,
@@ -196,6 +197,30 @@ class TestPruneWaitsForCopies:
         running = a_backup(nights_ago(1), region=AWAY_REGION, state=CREATING)
         assert self.gone(running, plan=plan) == []
 
+    @pytest.mark.parametrize("third", ["missing", "running"])
+    def test_each_copy_region_is_waited_for(self, third: str) -> None:
+        region = "eu-west-1"
+        days = KeepPolicy(daily=3)
+        plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=days), a_rule(keep=days, region=region)))
+        there = [a_backup(region=region)]
+        if third == "running":
+            there.append(a_backup(nights_ago(1), region=region, state=CREATING))
+        stands = Standing(
+            kind="rds",
+            by_region={
+                HOME_REGION: self.here,
+                AWAY_REGION: [a_backup(nights_ago(night), region=AWAY_REGION) for night in (0, 1)],
+                region: there,
+            },
+            copied=True,
+        )
+        assert plan_prune([stands], plan, NIGHT, HOME, {}).deletes == []
+
+    def test_an_original_does_not_wait_for_a_copy_that_later_ones_leave_no_room_for(self) -> None:
+        here = [a_backup(), a_backup(nights_ago(3))]
+        there = [a_backup(nights_ago(night), region=AWAY_REGION) for night in range(3)]
+        assert deleted(pruned(here, there, self.plan)) == [(HOME_REGION, nights_ago(3))]
+
     def test_an_original_that_the_region_does_not_want_goes_without_a_copy(self) -> None:
         plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=ONE_DAY),))
         assert self.gone(plan=plan) == [nights_ago(1)]
@@ -218,7 +243,9 @@ LIMIT_BY_NUMBER = Breaker(max_deletes_per_run=10, max_delete_share=1.0)
 LIMIT_BY_SHARE = Breaker(max_deletes_per_run=1000, max_delete_share=0.5)
 
 
-def refusal_of(prune: PrunePlan, breaker: Breaker, keep: KeepPolicy = KEEP, done: int = 0) -> str:
+def refusal_of(
+    prune: PrunePlan, breaker: Breaker, keep: KeepPolicy = KEEP, done: Sequence[tuple[str, str]] = ()
+) -> str:
     return tripped(prune, a_plan(keep=keep, breaker=breaker), a_request(), done)
 
 
@@ -256,11 +283,33 @@ class TestBreaker:
 
     def test_what_earlier_sweeps_of_the_run_deleted_counts(self) -> None:
         limit = Breaker(max_deletes_per_run=12, max_delete_share=1.0)
-        assert refusal_of(self.prune, limit, done=1) == ""
-        told = refusal_of(self.prune, limit, done=2)
+        one = (DATABASE, HOME_REGION)
+        assert refusal_of(self.prune, limit, done=[one]) == ""
+        told = refusal_of(self.prune, limit, done=[one, one])
         assert told.startswith(
             "11 of 14 backups would be deleted (2 were before, in this run), but prune.max"
         )
+
+    def test_a_usual_night_in_two_sweeps_is_a_usual_night(self) -> None:
+        tables = [TABLE.replace("orders", f"table-{number}") for number in range(30)]
+        left = [a_backup(nights_ago(night), table) for table in tables for night in range(3)]
+        night = pruned([*left, a_backup(nights_ago(3), tables[0])])
+        assert len(night.deletes) == 1
+        done = [(table, HOME_REGION) for table in tables[1:]]
+        assert refusal_of(night, Breaker(max_delete_share=0.1), done=done) == ""
+
+    def test_a_dry_run_says_what_would_be(self) -> None:
+        plan = a_plan(breaker=LIMIT_BY_NUMBER)
+        assert "none would be." in tripped(self.prune, plan, a_request(dry_run=True))
+
+    def test_a_location_that_lags_by_a_slot_is_a_usual_one(self) -> None:
+        """A copy that is only made when this run has pruned; a backup of the future, which is none yet."""
+        plan = a_plan(keep=KEEP, copies=(a_rule(keep=KEEP),), breaker=Breaker(max_delete_share=0.01))
+        copies = [a_backup(nights_ago(night), region=AWAY_REGION) for night in range(1, 6)]
+        future = a_backup(nights_ago(-9))
+        prune = pruned([*FORTNIGHT[:5], future], copies, plan)
+        assert len(prune.deletes) == 4
+        assert tripped(prune, plan, a_request()) == ""
 
     def test_without_a_number_more_than_a_few_beyond_a_usual_night_are_refused(self) -> None:
         tables = [TABLE.replace("orders", f"table-{number}") for number in range(3)]
@@ -270,14 +319,27 @@ class TestBreaker:
         refusal = refusal_of(
             month, anything, KeepPolicy(daily=3, weekly=1, minimum=2)
         )  # 3 are usual for each
-        assert "21 of them are more than a usual night's, of which 20 at most go unread" in refusal
+        assert "21 are more than usual, of which 20 at most go unread" in refusal
         assert refusal_of(month, anything, KeepPolicy(daily=3, weekly=1, monthly=1, minimum=2)) == ""
+
+    @pytest.mark.parametrize(("beyond", "passes"), [(20, True), (21, False)])
+    def test_exactly_twenty_beyond_what_is_usual_go_unread(self, beyond: int, passes: bool) -> None:
+        plan = a_plan(keep=ONE_DAY, breaker=Breaker(max_delete_share=1.0))
+        prune = pruned([a_backup(nights_ago(night)) for night in range(2 + beyond + 1)], plan=plan)
+        assert (tripped(prune, plan, a_request()) == "") is passes
+
+    def test_what_others_do_not_use_of_theirs_is_no_allowance(self) -> None:
+        plan = a_plan(keep=ONE_DAY, breaker=Breaker(max_delete_share=1.0))
+        names = [DATABASE.replace("orders", f"db-{number}") for number in range(30)]
+        quiet = [a_backup(nights_ago(night), name) for name in names for night in (0, 1)]
+        noisy = [a_backup(nights_ago(night)) for night in range(24)]
+        assert "21 are more than usual" in tripped(pruned([*quiet, *noisy], plan=plan), plan, a_request())
 
     def test_one_location_has_no_use_of_what_is_usual_for_others(self) -> None:
         tables = [TABLE.replace("orders", f"table-{number}") for number in range(100)]
         fine = [a_backup(nights_ago(night), table) for table in tables for night in range(3)]
         emptied = [a_backup(nights_ago(night)) for night in range(60)]
-        assert "55 of them are more than a usual night's" in refusal_of(
+        assert "55 are more than usual" in refusal_of(
             pruned([*fine, *emptied]), Breaker(max_delete_share=1.0)
         )
 
@@ -288,8 +350,8 @@ class TestBreaker:
         assert refusal_of(prune, Breaker(max_delete_share=0)) == ""
 
     def test_for_a_resource_that_got_no_backup_nothing_is_usual(self) -> None:
-        gone = [a_backup(nights_ago(night), TABLE) for night in range(1, 25)]
-        assert "21 of them are more than a usual night's" in refusal_of(
+        gone = [a_backup(nights_ago(night), TABLE) for night in range(2, 26)]
+        assert "21 are more than usual" in refusal_of(
             pruned([*FORTNIGHT[:3], *gone]), Breaker(max_delete_share=1.0)
         )
 
@@ -304,7 +366,8 @@ class TestBreaker:
             now=first_of_march,
         )
         assert len(prune.deletes) == 4 * 30
-        assert refusal_of(prune, Breaker(max_delete_share=0.1), keep) == ""
+        plan = a_plan(keep=keep, breaker=Breaker(max_delete_share=0.1))
+        assert tripped(prune, plan, a_request(first_of_march)) == ""
 
     @pytest.mark.parametrize(
         "keep",
@@ -477,7 +540,7 @@ class TestUntoldRetention:
         assert self.nights(prune.deletes) == list(range(13, 6, -1))
         assert self.nights(prune.later) == list(range(6, 2, -1))
         assert self.nights(prune.deletes, AWAY_REGION) == list(range(13, 6, -1))
-        reason = "no message told of the plan's retention before (else: no rule keeps it"
+        reason = "waits until people know of the plan's retention (else: no rule keeps it"
         assert {one.reason for one in prune.later} == {f"{reason} (daily 3, minimum 2))"}
         assert all(one.keep for one in prune.later)
 
@@ -510,6 +573,13 @@ class TestUntoldRetention:
         prune = self.put_off(self.told, spared={DATABASE: "its backup of this run is not there"})
         assert prune.deletes == []
         assert self.nights(prune.later) == list(range(6, 2, -1))
+
+    def test_what_was_told_and_was_only_spared_is_not_told_again(self) -> None:
+        here, there = [a_backup(), a_backup(nights_ago(1))], [a_backup(region=AWAY_REGION)]
+        wanted = a_plan(keep=ONE_DAY, copies=(a_rule(keep=KeepPolicy(daily=3, minimum=1)),))
+        unwanted = a_plan(keep=ONE_DAY, copies=(a_rule(keep=ONE_DAY),))
+        prune = self.put_off(wanted.retention(HOME_REGION), unwanted, here, there)
+        assert deleted(prune) == [(HOME_REGION, nights_ago(1))]
 
     def test_another_kind_that_was_told_of_is_deleted_from(self) -> None:
         tables = [a_backup(nights_ago(night), TABLE) for night in range(14)]
@@ -570,40 +640,47 @@ class TestUntoldRetention:
         berlin = replace(self.plan, time_zone="Europe/Berlin")
         zone = self.notice(self.put_off(self.told), self.told, berlin)
         assert "by the days of Europe/Berlin (before: of UTC)" in zone
+        assert "by the days of UTC." in first
 
     def test_a_region_that_is_taken_out_is_told(self) -> None:
         here_alone = replace(self.plan, copies=())
         known = self.plan.retention(HOME_REGION)
-        assert "keeps what it kept, in fewer Regions." in self.notice(
+        assert "keeps what stands in us-west-2, and looks there no more." in self.notice(
             self.put_off(known, here_alone, there=()), known, here_alone
         )
 
     def test_kinds_that_know_are_left_out_of_the_notice(self) -> None:
         notice = self.notice(self.put_off(self.told), self.told, kinds=("dynamodb", "rds"))
         assert "(before: daily 7, minimum 2) (of rds)" in notice
-        assert (
-            "(nothing was told before), daily 7, minimum 2 in us-west-2 (nothing was told before) (of dyn"
-            in (notice)
-        )
+        assert "in us-west-2 (nothing was told before), by the days of UTC (of dynamodb)" in notice
 
 
 class TestForetold:
-    """A run tells of a retention only where it sees all that follows from it."""
+    """Whose message tells of the plan's retention."""
 
-    def test_a_run_that_sees_all_tells_of_each_kind(self) -> None:
-        stands = [standing(FORTNIGHT), standing([], kind="dynamodb")]
-        retention = a_plan().retention(HOME_REGION)
-        assert foretold(stands, a_plan(), NIGHT, HOME) == {"rds": retention, "dynamodb": retention}
+    retention = a_plan().retention(HOME_REGION)
+    stands = (standing(FORTNIGHT), standing([], kind="dynamodb"))
 
-    @pytest.mark.parametrize("region", [HOME_REGION, AWAY_REGION])
-    def test_a_run_that_is_repeated_for_an_earlier_slot_does_not(self, region: str) -> None:
-        later = [a_backup(nights_ago(-1), region=region)]
-        stands = [standing([*FORTNIGHT, *later]), standing([], kind="dynamodb")]
-        assert set(foretold(stands, a_plan(), NIGHT, HOME)) == {"dynamodb"}
+    def tells(self, last: datetime | None) -> set[str]:
+        told = {"rds": Told(retention=self.retention, since=last, last=last)} if last else {}
+        found = foretold(self.stands, a_plan(), told, NIGHT, HOME)
+        assert all(one == self.retention for one in found.values())
+        return set(found)
 
-    def test_others_backups_of_later_slots_do_not_matter(self) -> None:
-        theirs = [a_backup(nights_ago(-1), stack="another"), a_backup(ours=False)]
-        assert set(foretold([standing([*FORTNIGHT, *theirs])], a_plan(), NIGHT, HOME)) == {"rds"}
+    @pytest.mark.parametrize("last", [None, nights_ago(1), NIGHT])
+    def test_each_run_tells_of_every_kind_that_it_could_list(self, last: datetime | None) -> None:
+        assert self.tells(last) == {"rds", "dynamodb"}
+
+    def test_a_run_that_is_repeated_for_an_earlier_slot_does_not(self) -> None:
+        assert self.tells(nights_ago(-1)) == {"dynamodb"}
+
+    def test_why_deletions_wait_in_such_a_run_is_said(self) -> None:
+        full = pruned(FORTNIGHT)
+        prune = put_off_untold(full, [standing(FORTNIGHT)], a_plan(), {}, NIGHT, HOME)
+        assert notice_of_change(prune, {}, {}, a_plan(), a_request(), HOME) == (
+            "11 backups wait until people know of the plan's retention. This run is for an earlier slot than "
+            "the last one that was told of: the next run tells."
+        )
 
 
 class TestStrangers:

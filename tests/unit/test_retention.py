@@ -62,6 +62,12 @@ class TestRules:
                 id="daily: the same day of two months is two days",
             ),
             pytest.param(
+                KeepPolicy(daily=2),
+                ["2026-11-22T02:00", "2025-11-22T02:00", "2024-11-22T02:00"],
+                ["2026-11-22T02:00", "2025-11-22T02:00"],
+                id="daily: the same date of two years is two days",
+            ),
+            pytest.param(
                 KeepPolicy(daily=3),
                 [
                     "2026-11-22T14:00",
@@ -114,6 +120,12 @@ class TestRules:
                 ["2026-11-01T02:00", "2025-11-01T02:00", "2024-11-01T02:00"],
                 ["2026-11-01T02:00", "2025-11-01T02:00"],
                 id="monthly: the same month of two years is two months",
+            ),
+            pytest.param(
+                KeepPolicy(weekly=2),
+                ["2026-11-22T02:00", "2025-11-23T02:00", "2024-11-24T02:00"],
+                ["2026-11-22T02:00", "2025-11-23T02:00"],
+                id="weekly: week 47 of two years is two weeks",
             ),
             pytest.param(
                 KeepPolicy(weekly=2),
@@ -323,6 +335,20 @@ class TestEvidence:
         failed = a_backup(nights_ago(1), state=BackupState.FAILED)
         newer = [a_backup(NIGHT, state=BackupState.CREATING), a_backup(nights_ago(-1))]
         assert self.verdict_of(failed, others=newer)[0]
+
+    def test_a_failed_backup_of_the_newest_good_ones_slot_stays(self) -> None:
+        failed = replace(a_backup(NIGHT, state=BackupState.FAILED), arn=f"{DATABASE}-failed")
+        assert self.verdict_of(failed, others=[a_backup(NIGHT)])[0]
+
+    @pytest.mark.parametrize(
+        "odd",
+        [replace(a_backup(NIGHT, ours=False), arn=f"{DATABASE}-by-hand"), a_backup(nights_ago(-1))],
+        ids=["not ours", "future"],
+    )
+    def test_what_is_no_evidence_does_not_lower_the_floor(self, odd: Backup) -> None:
+        two = [a_backup(NIGHT), a_backup(nights_ago(0.01))]
+        verdicts = decide([*two, odd], KeepPolicy(daily=1, minimum=2), NIGHT, UTC)
+        assert all(one.keep for one in verdicts)
 
     def test_two_backups_of_one_slot_are_one_period_and_the_higher_arn_stands_for_it(self) -> None:
         first, second = (replace(a_backup(NIGHT), arn=f"{DATABASE}-backup-{letter}") for letter in "ab")

@@ -64,11 +64,11 @@ def test_it_is_read_as_it_is_written(span: Span) -> None:
         (Span(hours=36), "2026-11-22T02:00", "2026-11-20T14:00"),
         (Span(days=14), "2026-11-22T02:00", "2026-11-08T02:00"),
         (Span(months=1), "2026-11-22T02:00", "2026-10-22T02:00"),
-        (Span(months=1), "2026-03-31T02:00", "2026-02-28T02:00"),
-        (Span(months=1), "2024-03-31T02:00", "2024-02-29T02:00"),
+        (Span(months=1), "2026-03-31T02:00", "2026-03-01T00:00"),
+        (Span(months=1), "2024-03-31T02:00", "2024-03-01T00:00"),
         (Span(months=11), "2026-11-30T02:00", "2025-12-30T02:00"),
         (Span(months=12), "2026-11-30T02:00", "2025-11-30T02:00"),
-        (Span(years=1), "2024-02-29T02:00", "2023-02-28T02:00"),
+        (Span(years=1), "2024-02-29T02:00", "2023-03-01T00:00"),
         (Span(years=1, months=1, days=1, hours=1), "2026-01-01T00:00", "2024-11-29T23:00"),
     ],
 )
@@ -79,7 +79,12 @@ def test_before(span: Span, moment: str, before: str) -> None:
 
 def test_the_calendar_is_that_of_utc() -> None:
     late_in_utc = datetime(2026, 4, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))  # 22:30 of 31 March
-    assert Span(months=1).before(late_in_utc) == datetime(2026, 2, 28, 22, 30, tzinfo=UTC)
+    assert Span(months=1).before(late_in_utc) == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_day_that_the_month_lacks_is_not_before_the_months_last_day() -> None:
+    last = Span(months=2).before(datetime(2026, 1, 30, 23, 0, tzinfo=UTC))
+    assert last < Span(months=2).before(datetime(2026, 1, 31, 0, 0, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("span", [Span(years=9999), Span(months=99_999), Span(days=999_999)])

@@ -15,27 +15,37 @@ _HEADINGS = ("slot", "verdict", "why", "backup")
 
 
 def explain(
-    prune: PrunePlan, others: Sequence[Verdict], plan: Plan, request: Request, sentences: Iterable[str]
+    prune: PrunePlan,
+    others: Sequence[Verdict],
+    plan: Plan,
+    request: Request,
+    sentences: Iterable[str],
+    *,
+    held_back: bool = False,
 ) -> str:
     """Every backup in every place, newest first, kept or deleted and why; before it what a person should
-    know (`sentences`). Slots are in the plan's time zone. Not more backups than the request asks for."""
+    know (`sentences`). Slots are in the plan's time zone. Not more backups than the request asks for.
+
+    `held_back`: what the rules let go would not be deleted, since the run would be refused.
+    """
     most = _MOST_LINES if request.most is None else min(request.most, _MOST_LINES)
     own, foreign = prune.verdicts[:most], others[: max(0, most - len(prune.verdicts))]
     tables = [
         f"{title}\n{_table(verdicts, plan)}"
         for title, verdicts in (*_own_tables(own, plan).items(), *_foreign_tables(foreign).items())
     ]
-    blocks = [_head(prune, others, plan, request), *sentences, *tables]
+    blocks = [_head(prune, others, plan, request, held_back), *sentences, *tables]
     left_out = len(prune.verdicts) + len(others) - len(own) - len(foreign)
     if left_out:
         blocks.append(f"… and {left_out} backups more")
     return "\n\n".join(blocks) + "\n"
 
 
-def _head(prune: PrunePlan, others: Sequence[Verdict], plan: Plan, request: Request) -> str:
+def _head(prune: PrunePlan, others: Sequence[Verdict], plan: Plan, request: Request, held_back: bool) -> str:
     later = f", {len(prune.later)} later" if prune.later else ""
+    does = "would ask before it deletes" if held_back else "would delete"
     return (
-        f"Plan {plan.name}, as of {format_slot(request.slot)}: would delete {len(prune.deletes)} of "
+        f"Plan {plan.name}, as of {format_slot(request.slot)}: {does} {len(prune.deletes)} of "
         f"{len(prune.verdicts)} backups{later}; not the plan's own: {len(others)}. "
         f"Slots are in {plan.time_zone}."
     )

@@ -22,11 +22,13 @@ from holdfast.core.model import (
     Retention,
     name_of,
     slot_of,
+    source_of,
 )
 from holdfast.core.naming import format_slot
 from holdfast.core.planning import by_resource, ours, outcome_of, wanted_there, why_not_ours, zone_of
 from holdfast.core.report import Action, Outcome, State
 from holdfast.core.retention import Verdict, decide, describe, each_once
+from holdfast.core.told import Told
 
 FEW_DELETES = 20
 """So many deletions more than a usual night's never trip a breaker that has no number of its own."""
@@ -184,19 +186,21 @@ def _is_let_go(verdict: Verdict) -> bool:
 
 
 def _put_off(verdict: Verdict) -> Verdict:
-    reason = f"no message told of the plan's retention before (else: {verdict.reason})"
+    reason = f"waits until people know of the plan's retention (else: {verdict.reason})"
     return replace(verdict, keep=True, later=True, reason=reason)
 
 
-def foretold(standing: Iterable[Standing], plan: Plan, now: datetime, home: Home) -> dict[str, Retention]:
-    """The retention of each kind of which a run for the slot `now` sees all that follows from it.
+def foretold(
+    standing: Iterable[Standing], plan: Plan, told: Mapping[str, Told], slot: datetime, home: Home
+) -> dict[str, Retention]:
+    """The retention, by kind, that the message of the slot tells of.
 
-    A run that is repeated for an earlier slot does not: what later slots made is no evidence to it.
+    A run that is repeated for a slot before the last one that was told of has no say: it does not see what
+    later ones made, and a newer message says what holds.
     """
+    kinds = [kind.kind for kind in standing]
     return {
-        kind.kind: plan.retention(home.region)
-        for kind in standing
-        if all(slot_of(one) <= now for one in ours(chain(*kind.by_region.values()), home, plan.name))
+        kind: plan.retention(home.region) for kind in kinds if kind not in told or told[kind].last <= slot
     }
 
 
@@ -208,92 +212,108 @@ def notice_of_change(
     request: Request,
     home: Home,
 ) -> str:
-    """The sentences that tell of a retention for the first time; empty when there is nothing to tell.
-
-    `tells` is what this run's message is the first or not the first to tell (`foretold`).
-    """
+    """The sentences that tell of a retention for the first time, or why deletions wait although they do not;
+    empty when there is nothing to tell. `tells` is what this run's message tells of (`foretold`)."""
     new = {
         kind: _change(plan, known.get(kind), home) for kind in sorted(tells) if tells[kind] != known.get(kind)
     }
-    if not new:
-        return ""
-    changes = "; ".join(
-        change + (f" (of {', '.join(kinds)})" if kinds != sorted(tells) else "")
-        for change in dict.fromkeys(new.values())
-        if (kinds := [kind for kind in new if new[kind] == change])
-    )
-    waiting = [one for one in prune.later if one.backup.kind in new]
-    return f"The plan {plan.name} keeps {changes}. {_what_follows(prune, waiting, plan, request)}"
+    if new:
+        changes = "; ".join(
+            change + (f" (of {', '.join(kinds)})" if kinds != sorted(tells) else "")
+            for change in dict.fromkeys(new.values())
+            if (kinds := [kind for kind in new if new[kind] == change])
+        )
+        return f"The plan {plan.name} keeps {changes}. {_what_follows(prune, plan, request)}"
+    if prune.later:
+        return (
+            f"{_backups(len(prune.later))} wait until people know of the plan's retention. This run is for "
+            "an earlier slot than the last one that was told of: the next run tells."
+        )
+    return ""
 
 
-def _what_follows(prune: PrunePlan, waiting: Sequence[Verdict], plan: Plan, request: Request) -> str:
+def _what_follows(prune: PrunePlan, plan: Plan, request: Request) -> str:
     first = (
         "No message has told of it yet: the next run's will, and the run after that"
         if request.dry_run
         else "This is the first message to tell of it: the next run"
     )
-    if not waiting:
+    if not prune.later:
         return f"{first} is the first to delete by it. Nothing stands now that only this change lets go."
-    count = f"{len(waiting)} {'backup' if len(waiting) == 1 else 'backups'}"
-    asks = _excess(prune, [*prune.deletes, *waiting], 0, plan)
+    asks = ""
+    if _excess(prune, [*prune.deletes, *prune.later], (), plan, request):
+        asks = "; it will ask first, since these are more than the breaker lets go unread"
     return (
-        f"{first} deletes by it {count} that would stay without the change, and that are kept for now"
-        f"{'; it will ask first, since these are more than the breaker lets go unread' if asks else ''}. "
+        f"{first} deletes by it {_backups(len(prune.later))} that would stay without the change, and that "
+        f"are kept for now{asks}. "
         "To keep them, change the plan back or hold them. To delete them now, invoke prune_backups with "
-        + approval([one.backup.arn for one in waiting], plan, request)
+        + approval([one.backup.arn for one in prune.later], plan, request)
     )
+
+
+def _backups(count: int) -> str:
+    return f"{count} {'backup' if count == 1 else 'backups'}"
 
 
 def _change(plan: Plan, known: Retention | None, home: Home) -> str:
     """What the plan keeps, and what it kept, where that differs."""
+    retention = plan.retention(home.region)
     told: list[str] = []
-    for region, policy in plan.retention(home.region).policies.items():
+    for region, policy in retention.policies.items():
         before = known.policies.get(region) if known else None
         if policy != before:
             was = f"before: {describe(before)}" if before else "nothing was told before"
             told.append(f"{describe(policy)} in {region} ({was})")
-    if known and known.time_zone != plan.time_zone:
-        told.append(f"by the days of {plan.time_zone} (before: of {known.time_zone})")
-    return ", ".join(told) or "what it kept, in fewer Regions"
+    dropped = [region for region in (known.policies if known else ()) if region not in retention.policies]
+    told += [f"what stands in {region}, and looks there no more" for region in dropped]
+    if known is None or known.time_zone != plan.time_zone:
+        was = f" (before: of {known.time_zone})" if known else ""
+        told.append(f"by the days of {plan.time_zone}{was}")
+    return ", ".join(told)
 
 
 # --- the breaker, and what a person approves ---------------------------------------------------------------
 
 
-def tripped(prune: PrunePlan, plan: Plan, request: Request, done: int = 0) -> str:
+type Location = tuple[str, str]
+"""A resource (by ARN) and the Region in which backups of it stand."""
+
+
+def tripped(prune: PrunePlan, plan: Plan, request: Request, done: Sequence[Location] = ()) -> str:
     """The refusal when the list of deletions is longer than one run may delete unread, else nothing.
 
-    `done` is how many earlier sweeps of the run have deleted unread.
+    `done` has the location of each backup that earlier sweeps of the run deleted unread.
     """
-    deletes = prune.deletes
-    limits = _excess(prune, deletes, done, plan)
+    limits = _excess(prune, prune.deletes, done, plan, request)
     if not limits:
         return ""
-    so_far = f" ({done} were before, in this run)" if done else ""
+    so_far = f" ({len(done)} were before, in this run)" if done else ""
     return (
-        f"{len(deletes)} of {len(prune.verdicts)} backups would be deleted{so_far}, but "
-        f"{' and '.join(limits)}: none was. Read the list; if it is right, invoke prune_backups with "
-        + approval(prune.listed, plan, request)
+        f"{len(prune.deletes)} of {len(prune.verdicts)} backups would be deleted{so_far}, but "
+        f"{' and '.join(limits)}: none {'would be' if request.dry_run else 'was'}. Read the list; if it is "
+        f"right, invoke prune_backups with {approval(prune.listed, plan, request)}"
     )
 
 
-def _excess(prune: PrunePlan, deletes: Sequence[Verdict], done: int, plan: Plan) -> list[str]:
+def _excess(
+    prune: PrunePlan, deletes: Sequence[Verdict], done: Sequence[Location], plan: Plan, request: Request
+) -> list[str]:
     """The limits that a list of deletions exceeds, in words.
 
-    A night adds one backup to each location, which can push out one for each rule of the policy there: on
+    A run adds one backup to each location, which can push out one for each rule of the policy there: on
     the first of a month that is a Monday, a daily, a weekly and a monthly one. So many, and one more in each
     location for a night on which nothing was pruned, a run may delete whatever the share is, and without a
-    number of the plan's own; besides them a few. A location that got no backup has no usual deletions.
+    number of the plan's own; besides them a few.
     """
     if not deletes:
         return []
-    total, standing = len(deletes) + done, len(prune.verdicts) + done
-    unusual = _more_than_usual(prune, deletes, plan) + done
+    total, standing = len(deletes) + len(done), len(prune.verdicts) + len(done)
+    unusual = _more_than_usual(prune, [*map(_location, deletes), *done], plan, request.slot)
     most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
     limits = []
     if most is None and unusual > FEW_DELETES:
         limits.append(
-            f"{unusual} of them are more than a usual night's, of which {FEW_DELETES} at most go unread "
+            f"{unusual} are more than usual, of which {FEW_DELETES} at most go unread "
             "(prune.max_deletes_per_run)"
         )
     if most is not None and total > most:
@@ -303,19 +323,22 @@ def _excess(prune: PrunePlan, deletes: Sequence[Verdict], done: int, plan: Plan)
     return limits
 
 
-def _more_than_usual(prune: PrunePlan, deletes: Iterable[Verdict], plan: Plan) -> int:
-    groups = by_resource(one.backup for one in prune.verdicts)
-    location = {one.arn: (*key, one.region) for key, backups in groups.items() for one in backups}
-    newest: dict[tuple[str, str, str], datetime] = {}
+def _more_than_usual(prune: PrunePlan, gone: Iterable[Location], plan: Plan, now: datetime) -> int:
+    """How many deletions are more than their locations' usual ones. A location that has a backup of neither
+    of the plan's last two slots gets no more, and has no usual deletions; a copy may come one slot late."""
+    slots: dict[Location, set[datetime]] = defaultdict(set)
     for one in prune.verdicts:
-        place = location[one.backup.arn]
-        newest[place] = max(newest.get(place, slot_of(one.backup)), slot_of(one.backup))
-    last = max(newest.values())
-    in_each = Counter(location[one.backup.arn] for one in deletes)
+        if slot_of(one.backup) <= now:
+            slots[_location(one)].add(slot_of(one.backup))
+    last_two = set(sorted(set().union(*slots.values()))[-2:])
     return sum(
-        max(0, count - (plan.policy_for(place[2]).usual_deletes if newest[place] == last else 0))
-        for place, count in in_each.items()
+        max(0, count - (plan.policy_for(place[1]).usual_deletes if slots[place] & last_two else 0))
+        for place, count in Counter(gone).items()
     )
+
+
+def _location(verdict: Verdict) -> Location:
+    return source_of(verdict.backup), verdict.backup.region
 
 
 def digest_of(arns: Iterable[str], plan: Plan, request: Request) -> str:

@@ -82,9 +82,9 @@ class Report:
 
     `refusals` are sentences of guards that held something back; `problems` those that say why a stage
     could not do its work at all; `notices` those that people should read although nothing is wrong.
-    `foretold` is, by kind, the retention that the prune stage decided by, where it could foresee all that
-    follows from it. `offers` are the lists of deletions, by ARN, that a person may approve, by their
-    digests. `text` is a dry run's answer for people. `seconds` is the time that the work took.
+    `foretold` is, by kind, the retention that the prune stage decided by and tells of. `offers` are the
+    lists of deletions, by ARN, that a person may approve, by their digests; `approved` the digests of those
+    that were. `text` is a dry run's answer for people. `seconds` is the time that the work took.
     """
 
     stage: Stage
@@ -97,6 +97,7 @@ class Report:
     notices: Sequence[str] = ()
     foretold: Mapping[str, Retention] = field(default_factory=dict)
     offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    approved: Sequence[str] = ()
     text: str = ""
     seconds: float = 0.0
 
@@ -142,6 +143,8 @@ class Report:
             optional["foretold"] = {kind: retention_to_dict(one) for kind, one in self.foretold.items()}
         if self.offers and most is None:
             optional["offers"] = {digest: list(arns) for digest, arns in self.offers.items()}
+        if self.approved and most is None:
+            optional["approved"] = list(self.approved)
         return {
             "schema": SCHEMA,
             "stage": str(self.stage),
@@ -181,6 +184,7 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
         notices=tuple(data.get("notices", ())),
         foretold={kind: retention_from_dict(one) for kind, one in data.get("foretold", {}).items()},
         offers={digest: tuple(arns) for digest, arns in data.get("offers", {}).items()},
+        approved=tuple(data.get("approved", ())),
         seconds=data["seconds"],
     )
 
@@ -201,6 +205,7 @@ def carry_over(earlier: Report | None, now: Report) -> Report:
         now,
         outcomes=(*now.outcomes, *kept),
         offers={**earlier.offers, **now.offers},
+        approved=tuple(dict.fromkeys((*earlier.approved, *now.approved))),
         seconds=earlier.seconds + now.seconds,
     )
 

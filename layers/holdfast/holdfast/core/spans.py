@@ -30,16 +30,18 @@ class Span:
     def before(self, moment: datetime) -> datetime:
         """The instant that lies so long before `moment`.
 
-        In a month that has no such day (31 March less one month) it is the month's last day, so that a
-        later moment never has an earlier answer.
+        In a month that has no such day (31 March less one month) it is the month's end, so that a later
+        moment never has an earlier answer.
         """
         utc = moment.astimezone(UTC)
         year, month0 = divmod(utc.year * 12 + utc.month - 1 - self.years * 12 - self.months, 12)
         try:
-            day = min(utc.day, monthrange(year, month0 + 1)[1])
-            return utc.replace(year=year, month=month0 + 1, day=day) - timedelta(
-                days=self.days, hours=self.hours
-            )
+            days_of_month = monthrange(year, month0 + 1)[1]
+            if utc.day <= days_of_month:
+                then = utc.replace(year=year, month=month0 + 1)
+            else:
+                then = datetime(year, month0 + 1, days_of_month, tzinfo=UTC) + timedelta(days=1)
+            return then - timedelta(days=self.days, hours=self.hours)
         except (ValueError, OverflowError):  # before the year 1
             return datetime.min.replace(tzinfo=UTC)
 

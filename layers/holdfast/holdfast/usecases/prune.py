@@ -10,6 +10,7 @@ from holdfast.core.holds import Hold, hold, idle
 from holdfast.core.model import Backup, Home, Plan, Request, Retention
 from holdfast.core.planning import outcome_of
 from holdfast.core.pruning import (
+    Location,
     PrunePlan,
     Standing,
     approved,
@@ -62,13 +63,13 @@ def prune_backups(
     approved_arns = _approved(told, memory, plan, request)
     prune = approved(full, approved_arns) if approved_arns else told
     refusal = _refusal(prune, approved_arns, memory, plan, request)
-    tells = {} if approved_arns else foretold(standing, plan, request.slot, home)
+    tells = {} if approved_arns else foretold(standing, plan, memory.told, request.slot, home)
     notice = notice_of_change(prune, tells, memory.known, plan, request, home)
     sentences = [one for one in (*refusals, refusal, notice) if one]
     if request.dry_run:
         others = strangers(standing, plan, home)
         outcomes = [_foretold(verdict) for verdict in (*prune.verdicts, *others)]
-        text = explain(prune, others, plan, request, sentences)
+        text = explain(prune, others, plan, request, sentences, held_back=bool(refusal))
     else:
         outcomes = (
             [_held_back(one) for one in prune.deletes]
@@ -89,6 +90,7 @@ def prune_backups(
         offers={request.approve: sorted(approved_arns)}
         if approved_arns
         else offers(prune, bool(refusal), plan, request),
+        approved=[request.approve] if approved_arns else [],
         text=text,
         seconds=time.monotonic() - started,
     )
@@ -111,7 +113,7 @@ def _refusal(
     if request.approve:
         return (
             f"The approval {request.approve} is of no list that this run offers: nothing was deleted. "
-            "Without it, the run decides as always."
+            "A dry run for the same slot, without it, names the digests that there are."
         )
     return tripped(prune, plan, request, memory.deleted_unread)
 
@@ -121,13 +123,15 @@ class _Memory:
     """What earlier stages, sweeps and runs left behind.
 
     `created` is the record of what was created for the slot; `offers` the lists, by digest, that earlier
-    sweeps of the run offered for approval; `deleted_unread` how many backups those sweeps deleted without
-    one; `known` what people were told before the run that the plan keeps, by kind.
+    sweeps of the run offered for approval; `deleted_unread` where those sweeps deleted a backup without
+    one; `told` what people were told that the plan keeps, by kind, and `known` that of it which they were
+    told before the run.
     """
 
     created: Report | None = None
     offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    deleted_unread: int = 0
+    deleted_unread: Sequence[Location] = ()
+    told: Mapping[str, Told] = field(default_factory=dict)
     known: Mapping[str, Retention] = field(default_factory=dict)
 
 
@@ -145,14 +149,22 @@ def _remember(records: RecordStore, plan: Plan, request: Request) -> tuple[_Memo
         earlier = records.load(plan.name, request.slot, Stage.PRUNE)
     except ProviderError as error:
         return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
-    listed = {arn for arns in (earlier.offers.values() if earlier else ()) for arn in arns}
-    done = [one for one in (earlier.outcomes if earlier else ()) if one.state is State.DONE]
     return _Memory(
         created=created,
         offers=earlier.offers if earlier else {},
-        deleted_unread=sum(one.action is Action.DELETE and one.backup_arn not in listed for one in done),
+        deleted_unread=_deleted_unread(earlier) if earlier else (),
+        told=told,
         known=known_before(told, request.slot),
     ), ""
+
+
+def _deleted_unread(earlier: Report) -> list[Location]:
+    read = {arn for digest in earlier.approved for arn in earlier.offers.get(digest, ())}
+    return [
+        (one.resource, one.region)
+        for one in earlier.outcomes
+        if (one.action, one.state) == (Action.DELETE, State.DONE) and one.backup_arn not in read
+    ]
 
 
 def _created(records: RecordStore, plan: Plan, request: Request, told: Mapping[str, Told]) -> Report | None:
