@@ -348,8 +348,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "no breaker",
         "guard 8",
         _PRUNE,
-        "            if refusal\n",
-        "            if False\n",
+        "    if decision.refusal:\n        return [_held_back",
+        "    if False:\n        return [_held_back",
     ),
     Mutant(
         "the breaker allows one more",
@@ -376,8 +376,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "the breaker begins anew with each sweep of a run",
         "guard 8",
         _PRUNE,
-        "return tripped(prune, plan, request, memory.deleted_unread)",
-        "return tripped(prune, plan, request)",
+        "tripped(told, plan, request, memory.deleted_unread)",
+        "tripped(told, plan, request)",
     ),
     Mutant(
         "a digest that is of the length of the list",
@@ -404,8 +404,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "an approval of nothing lets the run go on",
         "approval",
         _PRUNE,
-        "    if request.approve:\n        return (",
-        "    if False:\n        return (",
+        "_not_approved(request) if request.approve else tripped(",
+        "tripped(",
     ),
     Mutant(
         "backups of a former resource are the new one's",

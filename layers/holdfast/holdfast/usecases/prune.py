@@ -1,7 +1,7 @@
 """Stage three: delete what the plan no longer keeps, and only that."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.core.errors import HoldListError, NotFound, ProviderError
@@ -58,64 +58,35 @@ def prune_backups(
         spared=_spared(memory.created, standing),
         known=memory.known,
     )
-    full = rules.full(standing)
-    told = rules.told(full, standing)
-    approved_arns = _approved(told, memory, plan, request)
-    prune = approved(full, approved_arns) if approved_arns else told
-    refusal = _refusal(prune, approved_arns, memory, plan, request)
-    tells = {} if approved_arns else foretold(standing, plan, memory.told, request.slot, home)
-    notice = notice_of_change(prune, tells, memory.known, plan, request, home)
-    sentences = [one for one in (*refusals, refusal, notice) if one]
+    decision = _decide(standing, rules, memory)
     if request.dry_run:
         others = strangers(standing, plan, home)
-        outcomes = [_foretold(verdict) for verdict in (*prune.verdicts, *others)]
-        text = explain(prune, others, plan, request, sentences, held_back=bool(refusal))
-    else:
-        outcomes = (
-            [_held_back(one) for one in prune.deletes]
-            if refusal
-            else _delete_all(cloud, rules, prune, bool(approved_arns), deadline)
+        outcomes = [_foretold(verdict) for verdict in (*decision.prune.verdicts, *others)]
+        text = explain(
+            decision.prune,
+            others,
+            plan,
+            request,
+            [*refusals, *decision.sentences],
+            held_back=bool(decision.refusal),
         )
-        outcomes += [_outcome(one, State.SKIPPED, one.reason) for one in prune.later]
+    else:
+        outcomes = [*_act(cloud, rules, decision, deadline), *map(_announced, decision.prune.later)]
         text = ""
     return Report(
         stage=Stage.PRUNE,
         plan=plan.name,
         slot=request.slot,
         dry_run=request.dry_run,
-        outcomes=[*outcomes, *_left_behind(memory.created, prune, request, home)],
-        refusals=[*refusals, refusal] if refusal else refusals,
-        notices=[notice] if notice else [],
-        foretold=tells,
-        offers={request.approve: sorted(approved_arns)}
-        if approved_arns
-        else offers(prune, bool(refusal), plan, request),
-        approved=[request.approve] if approved_arns else [],
+        outcomes=[*outcomes, *_left_behind(memory.created, decision.prune, request, home)],
+        refusals=[*refusals, decision.refusal] if decision.refusal else refusals,
+        notices=[decision.notice] if decision.notice else [],
+        foretold=decision.tells,
+        offers=decision.offers,
+        approved=[request.approve] if decision.is_approved else [],
         text=text,
         seconds=time.monotonic() - started,
     )
-
-
-def _approved(told: PrunePlan, memory: "_Memory", plan: Plan, request: Request) -> frozenset[str]:
-    """The ARNs of the list that a person approved: one that an earlier sweep of the run offered, or that a
-    dry run would offer now. Empty without an approval, and when there is no such list."""
-    if not request.approve:
-        return frozenset()
-    lists = {**offers(told, True, plan, request), **memory.offers}
-    return frozenset(lists.get(request.approve, ()))
-
-
-def _refusal(
-    prune: PrunePlan, approved_arns: Collection[str], memory: "_Memory", plan: Plan, request: Request
-) -> str:
-    if approved_arns:
-        return ""
-    if request.approve:
-        return (
-            f"The approval {request.approve} is of no list that this run offers: nothing was deleted. "
-            "A dry run for the same slot, without it, names the digests that there are."
-        )
-    return tripped(prune, plan, request, memory.deleted_unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +240,65 @@ class _Rules:
         return put_off_untold(full, standing, self.plan, self.known, self.request.slot, self.home)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """What to delete, unless there is a `refusal`; and what to tell people, and to offer them."""
+
+    prune: PrunePlan
+    refusal: str
+    notice: str
+    tells: Mapping[str, Retention]
+    offers: Mapping[str, Sequence[str]]
+    is_approved: bool
+
+    @property
+    def sentences(self) -> list[str]:
+        return [one for one in (self.refusal, self.notice) if one]
+
+
+def _decide(standing: Sequence[Standing], rules: _Rules, memory: _Memory) -> _Decision:
+    plan, request, home = rules.plan, rules.request, rules.home
+    full = rules.full(standing)
+    told = rules.told(full, standing)
+    if arns := _approved(told, memory, plan, request):
+        return _Decision(
+            prune=approved(full, arns),
+            refusal="",
+            notice="",
+            tells={},
+            offers={request.approve: sorted(arns)},
+            is_approved=True,
+        )
+    refusal = (
+        _not_approved(request) if request.approve else tripped(told, plan, request, memory.deleted_unread)
+    )
+    tells = foretold(standing, plan, memory.told, request.slot, home)
+    return _Decision(
+        prune=told,
+        refusal=refusal,
+        notice=notice_of_change(told, tells, memory.known, plan, request, home),
+        tells=tells,
+        offers=offers(told, bool(refusal), plan, request),
+        is_approved=False,
+    )
+
+
+def _approved(told: PrunePlan, memory: _Memory, plan: Plan, request: Request) -> frozenset[str]:
+    """The ARNs of the list that a person approved: one that an earlier sweep of the run offered, or that a
+    dry run would offer now. Empty without an approval, and when there is no such list."""
+    if not request.approve:
+        return frozenset()
+    lists = {**offers(told, True, plan, request), **memory.offers}
+    return frozenset(lists.get(request.approve, ()))
+
+
+def _not_approved(request: Request) -> str:
+    return (
+        f"The approval {request.approve} is of no list that this run offers: nothing was deleted. "
+        "A dry run for the same slot, without it, names the digests that there are."
+    )
+
+
 def _spared(created: Report | None, standing: Sequence[Standing]) -> dict[str, str]:
     """The resources whose backup of this run is not there: their older backups are what they have."""
     outcomes = created.outcomes if created else ()
@@ -299,13 +329,15 @@ def _left_behind(created: Report | None, prune: PrunePlan, request: Request, hom
 # --- acting ------------------------------------------------------------------------------------------------
 
 
-def _delete_all(
-    cloud: _Cloud, rules: _Rules, prune: PrunePlan, is_approved: bool, deadline: Deadline
-) -> list[Outcome]:
+def _act(cloud: _Cloud, rules: _Rules, decision: _Decision, deadline: Deadline) -> list[Outcome]:
+    """Delete what was decided on, if it was not refused."""
+    if decision.refusal:
+        return [_held_back(one) for one in decision.prune.deletes]
+
     def act(verdict: Verdict) -> Outcome:
         fresh = [cloud.around(verdict.backup)]
         now = rules.full(fresh)
-        objection = _objection(verdict.backup, now if is_approved else rules.told(now, fresh))
+        objection = _objection(verdict.backup, now if decision.is_approved else rules.told(now, fresh))
         if objection:
             return _outcome(verdict, State.SKIPPED, objection)
         try:
@@ -315,7 +347,7 @@ def _delete_all(
         return _outcome(verdict, State.DONE, verdict.reason)
 
     # One after the other, since each looks at what the one before it has left.
-    return sweep(prune.deletes, act, _outcome, deadline, workers=1)
+    return sweep(decision.prune.deletes, act, _outcome, deadline, workers=1)
 
 
 def _objection(backup: Backup, now: PrunePlan) -> str:
@@ -327,6 +359,10 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
 
 
 # --- telling -----------------------------------------------------------------------------------------------
+
+
+def _announced(verdict: Verdict) -> Outcome:
+    return _outcome(verdict, State.SKIPPED, verdict.reason)
 
 
 def _held_back(verdict: Verdict) -> Outcome:
