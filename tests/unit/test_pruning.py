@@ -568,6 +568,16 @@ class TestUntoldRetention:
         assert prune.listed == [here[0].arn]
         assert [one.backup for one in prune.later] == [here[1]]
 
+    def test_a_zone_of_the_plans_own_is_another_retention_too(self) -> None:
+        # In Berlin both were made on the 21st: the first of them half an hour after midnight.
+        here = [a_backup(nights_ago(1) - timedelta(hours=hours)) for hours in (2.5, -10)]
+        keep = KeepPolicy(daily=2, minimum=1)
+        berlin = a_plan(keep=keep, time_zone="Europe/Berlin")
+        prune = self.put_off(Retention(policies={HOME_REGION: keep}), berlin, here, ())
+        assert pruned(here, plan=berlin).listed == [here[0].arn]
+        assert prune.deletes == []
+        assert [one.backup for one in prune.later] == [here[0]]
+
     def test_what_another_guard_keeps_tonight_is_announced_as_well(self) -> None:
         """It goes as soon as that guard lets it, which may be the next run."""
         prune = self.put_off(self.told, spared={DATABASE: "its backup of this run is not there"})
