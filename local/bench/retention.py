@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from local.bench.show import empty_table
 from local.paths import ROOT
 from local.restic import PACKAGE, Repository, Restic, a_repository, find
 from local.sandbox import environment
@@ -179,7 +179,7 @@ def _show(decided: Sequence[Decided], other: ByRestic | None, console: Console) 
 
 
 def _sizes(decided: Sequence[Decided]) -> Table:
-    table = _table(
+    table = empty_table(
         f"Holdfast decides on {OF_EACH} nightly backups of each resource",
         *("backups", "resources", "deletes", "s", "µs each", "x", "MB in", "MB peak"),
     )
@@ -205,7 +205,9 @@ def _sizes(decided: Sequence[Decided]) -> Table:
 
 
 def _comparison(own: Decided, other: ByRestic) -> Table:
-    table = _table(f"The same {own.backups:,} backups, and restic {other.version}", "", "s", "x Holdfast")
+    table = empty_table(
+        f"The same {own.backups:,} backups, and restic {other.version}", "", "s", "x Holdfast"
+    )
     for name, seconds in (
         ("Holdfast decides", own.seconds),
         ("restic reads and decides: forget --dry-run --quiet", other.forget_seconds),
@@ -218,20 +220,6 @@ def _comparison(own: Decided, other: ByRestic) -> Table:
         "backup, on all processors. Holdfast is given its backups in memory: listing them takes AWS longer "
         "than all of this, and is not in it."
     )
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=f"\n{title}",
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for column in columns:
-        table.add_column(column, justify="right" if column else "left", no_wrap=True)
     return table
 
 

@@ -19,7 +19,8 @@ def show(runs: Sequence[Run], sizes: Sizes, console: Console) -> None:
     console.print(Group(_speed(free), _calls(own), _limit(limited), _size(sizes)))
 
 
-def _table(title: str, *columns: str) -> Table:
+def empty_table(title: str, *columns: str) -> Table:
+    """A table without rows. The column without a heading has the names of the rows, the others numbers."""
     table = Table(
         title=f"\n{title}",
         title_justify="left",
@@ -28,8 +29,8 @@ def _table(title: str, *columns: str) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
     return table
 
 
@@ -37,7 +38,7 @@ def _speed(runs: Sequence[Run]) -> Table:
     """Ratios are to the plain loop."""
     plain = next(run for run in runs if run.contender == "serial").seconds
     title = f"{runs[0].tables} tables, {LATENCY_MS} ms added to each call, no limit"
-    table = _table(title, "", "s", "x serial", "lost", "twice", "throttled", "moto's CPU")
+    table = empty_table(title, "", "s", "x serial", "lost", "twice", "throttled", "moto's CPU")
     for run in runs:
         table.add_row(
             run.contender,
@@ -50,7 +51,7 @@ def _speed(runs: Sequence[Run]) -> Table:
 
 
 def _calls(runs: Sequence[Run]) -> Table:
-    table = _table("Holdfast's calls", "", *(f"sweep {run.sweep}" for run in runs))
+    table = empty_table("Holdfast's calls", "", *(f"sweep {run.sweep}" for run in runs))
     for operation in sorted({operation for run in runs for operation in run.calls}):
         table.add_row(operation, *(str(run.calls.get(operation, 0)) for run in runs))
     table.add_section()
@@ -66,7 +67,7 @@ def _limit(runs: Sequence[Run]) -> Table:
     title = (
         f"{one.tables} tables, {one.limit} CreateBackup calls a second: {one.floor_seconds:.0f} s at least"
     )
-    table = _table(title, "", "s", "x floor", "throttled", "lost", "twice", "moto's CPU")
+    table = empty_table(title, "", "s", "x floor", "throttled", "lost", "twice", "moto's CPU")
     for run in runs:
         table.add_row(
             run.contender,
@@ -81,7 +82,7 @@ def _limit(runs: Sequence[Run]) -> Table:
 def _size(sizes: Sizes) -> Table:
     repeats = len(sizes.starts) // len(STARTED)
     title = f"Cold starts (medians of {repeats}) and peak memory in the Lambda runtime"
-    table = _table(title, "", "ms", "x", "Init", "CPU ms", "x", "MB", "x", "MB, run")
+    table = empty_table(title, "", "ms", "x", "Init", "CPU ms", "x", "MB", "x", "MB, run")
     for name, variant in STARTED:
         if variant == PLAIN:
             continue
