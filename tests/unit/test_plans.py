@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import PlanError
 from holdfast.core.model import Breaker, CopyRule, KeepPolicy, Plan, Selection
-from holdfast.plans import PlanLimits, parse_plan
+from holdfast.core.spans import Span
+from holdfast.plans import WITHIN_RULE, PlanLimits, parse_plan
 from tests.builders import KEY
 
 LIMITS = PlanLimits(
@@ -26,10 +27,20 @@ EVERY_KEY: dict[str, Any] = {
         "exclude": ["*:db:shop-test"],
         "types": ["dynamodb", "rds"],
     },
-    "keep": {"last": 1, "hourly": 2, "daily": 7, "weekly": 4, "monthly": 12, "yearly": 3, "minimum": 5},
+    "keep": {
+        "last": 1,
+        "hourly": 2,
+        "daily": 7,
+        "weekly": 4,
+        "monthly": 12,
+        "yearly": 3,
+        "within": "1y6m",
+        "oldest": True,
+        "minimum": 5,
+    },
     "copies": [
         {"region": "us-west-2", "kms_key": KEY, "keep": {"daily": 9, "minimum": 1}, "slots": 5},
-        {"region": "eu-central-1", "keep": {"weekly": 6}},
+        {"region": "eu-central-1", "keep": {"within": "36h"}},
     ],
     "time_zone": "Europe/Berlin",
     "window_minutes": 480,
@@ -67,11 +78,21 @@ def test_every_key_is_read() -> None:
             exclude=("*:db:shop-test",),
             types=frozenset({"dynamodb", "rds"}),
         ),
-        keep=KeepPolicy(last=1, hourly=2, daily=7, weekly=4, monthly=12, yearly=3, minimum=5),
+        keep=KeepPolicy(
+            last=1,
+            hourly=2,
+            daily=7,
+            weekly=4,
+            monthly=12,
+            yearly=3,
+            within=Span(years=1, months=6),
+            oldest=True,
+            minimum=5,
+        ),
         breaker=Breaker(max_deletes_per_run=50, max_delete_share=0.5),
         copies=(
             CopyRule(region="us-west-2", kms_key=KEY, keep=KeepPolicy(daily=9, minimum=1), slots=5),
-            CopyRule(region="eu-central-1", keep=KeepPolicy(weekly=6, minimum=2)),
+            CopyRule(region="eu-central-1", keep=KeepPolicy(within=Span(hours=36), minimum=2)),
         ),
         time_zone="Europe/Berlin",
         window_minutes=480,
@@ -174,6 +195,24 @@ COUNT = "give a whole number from 0 to 10000"
         (
             changed(select={"tags": {"a": "b"}, "types": []}),
             "select.types: [] is not allowed; give some of aurora, dynamodb, rds, or leave it out",
+        ),
+        *(
+            (
+                changed(keep={"within": value}),
+                f"keep.within: {json.dumps(value)} is not allowed; give {WITHIN_RULE}",
+            )
+            for value in ("", "0d", "2w", "30min", "-14d", "1.5d", "14", 14, True)
+        ),
+        (
+            changed(keep={"daily": 7, "oldest": "yes"}),
+            'keep.oldest: "yes" is not allowed; give true or false',
+        ),
+        (
+            changed(keep={"oldest": True}),
+            (
+                "keep: no count is above 0, so it would keep nothing; give at least one of last, "
+                "hourly, daily, weekly, monthly, yearly, or within"
+            ),
         ),
         (
             changed(keep={}),
