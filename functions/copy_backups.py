@@ -19,9 +19,7 @@ metrics = Metrics()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app = bootstrap()
-    request = parse_request(event, datetime.now(UTC))
+    request = parse_request(event, datetime.now(UTC), also=("hint",))
     plan = app.plans.get(request.plan)
-    report = copy_backups(
-        app.providers, app.copiers, app.records, plan, request, app.home, deadline_of(context)
-    )
+    report = copy_backups(app.copy_ports, plan, request, app.home, deadline_of(context))
     return finish(report, request, app.records, logger, metrics)

@@ -21,5 +21,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app = bootstrap()
     request = parse_request(event, datetime.now(UTC))
     plan = app.plans.get(request.plan)
-    report = create_backups(app.providers, app.turns, plan, request, app.home, deadline_of(context))
+    report = create_backups(app.create_ports, plan, request, app.home, deadline_of(context))
     return finish(report, request, app.records, logger, metrics)

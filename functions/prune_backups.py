@@ -21,14 +21,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app = bootstrap()
     request = parse_request(event, datetime.now(UTC), also=("approve",))
     plan = app.plans.get(request.plan)
-    report = prune_backups(
-        app.providers,
-        app.copiers,
-        app.hold_lists,
-        app.records,
-        plan,
-        request,
-        app.home,
-        deadline_of(context),
-    )
+    report = prune_backups(app.prune_ports, plan, request, app.home, deadline_of(context))
     return finish(report, request, app.records, logger, metrics)

@@ -20,8 +20,8 @@ _DIGEST = re.compile(r"[0-9a-f]{16}")
 def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> Request:
     """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute.
 
-    `also` names the keys that this function alone takes: `approve`, `problems`. An EventBridge event may
-    wrap the request as its `detail`. Raises `RequestError` with every mistake.
+    `also` names the keys that this function alone takes: `approve`, `problems`, `hint`. An EventBridge event
+    may wrap the request as its `detail`. Raises `RequestError` with every mistake.
     """
     body, time = _unwrapped(event)
     allowed = (*_KEYS, *also)
@@ -38,9 +38,11 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
         mistakes.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
     if slot is not None and slot > now + _FAST_CLOCK:
         mistakes.append(f"slot: {given!r} is in the future; give one that has been, or none")
-    dry_run = body.get("dry_run", False)
-    if not isinstance(dry_run, bool):
-        mistakes.append(f"dry_run: {dry_run!r} is not allowed; give true or false")
+    mistakes += [
+        f"{key}: {body[key]!r} is not allowed; give true or false"
+        for key in ("dry_run", "hint")
+        if not isinstance(body.get(key, False), bool)
+    ]
     most = body.get("most")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 0):
         mistakes.append(f"most: {most!r} is not allowed; give a whole number, 0 or more")
@@ -57,10 +59,11 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
     return Request(
         plan=str(plan),
         slot=slot or now.astimezone(UTC).replace(second=0, microsecond=0),
-        dry_run=bool(dry_run),
+        dry_run=bool(body.get("dry_run", False)),
         most=most,
         approve=str(approve),
         problems=tuple(problems),
+        hint=bool(body.get("hint", False)),
     )
 
 

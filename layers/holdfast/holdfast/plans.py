@@ -5,9 +5,9 @@ descriptions of the fields below are those sentences, and `docs/plans.md` explai
 """
 
 import json
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, Self, get_args
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -22,7 +22,18 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from holdfast.core.errors import PlanError
-from holdfast.core.model import Breaker, CopyRule, KeepPolicy, Plan, Selection, region_of
+from holdfast.core.model import (
+    Breaker,
+    CopyRule,
+    KeepPolicy,
+    KeyRule,
+    Origin,
+    Plan,
+    Selection,
+    account_of,
+    place_of,
+    region_of,
+)
 from holdfast.core.naming import PLAN_NAME
 from holdfast.core.spans import parse_span
 
@@ -89,26 +100,61 @@ class _Select(_Document):
             )
         return value
 
-    @model_validator(mode="after")
-    def _selects_something(self) -> Self:
-        if not self.tags and not self.include:
-            raise _mistake("it selects by nothing; give at least one of select.tags and select.include")
-        return self
+
+_KEY_PATTERN = r"^(arn:[^:]+:kms:[^:]+:[^:]*:.+)?$"
+_KEY_RULE = "the ARN of a KMS key, or empty"
+_ACCOUNT_RULE = "the 12 digits of another AWS account, or empty for the stack's own"
+
+
+class _KeyByTag(_Document):
+    tags: dict[_Text, str] = Field(min_length=1, description="an object of tag keys and values")
+    kms_key: str = Field(min_length=1, pattern=_KEY_PATTERN, description="the ARN of a KMS key")
+
+
+class _Incremental(_Document):
+    full_every_days: int = Field(ge=1, le=30, description="a whole number from 1 to 30")
 
 
 class _Copy(_Document):
+    account: str = Field(default="", pattern=r"^([0-9]{12})?$", description=_ACCOUNT_RULE)
     region: str = Field(description="the name of an AWS Region")
-    kms_key: str = Field(
-        default="", pattern=r"^(arn:[^:]+:kms:[^:]+:[^:]*:.+)?$", description="the ARN of a KMS key, or empty"
+    kms_key: str = Field(default="", pattern=_KEY_PATTERN, description=_KEY_RULE)
+    kms_keys: tuple[_KeyByTag, ...] = Field(
+        default=(), description="a list of objects with tags and kms_key, of which the first that fits counts"
     )
     keep: _Keep = Field(description="an object of counts, as in the plan's own keep")
     slots: int = Field(default=20, ge=1, le=1000, description="a whole number from 1 to 1000")
+    option_groups: dict[_Text, _Text] = Field(
+        default_factory=dict, description="an object of RDS option groups: at the source, and at the copy"
+    )
+    unencrypted_clusters: Literal["fail", "copy"] = Field(default="fail", description='"fail" or "copy"')
+    bucket: str = Field(default="", description="the name of the stack's bucket in the Region, or empty")
+    incremental: _Incremental | None = Field(
+        default=None, description="an object with full_every_days, or null for full exports alone"
+    )
+
+    @property
+    def place(self) -> str:
+        return place_of(self.region, self.account)
+
+    @field_validator("account")
+    @classmethod
+    def _allowed_account(cls, value: str, info: ValidationInfo) -> str:
+        limits = _limits(info)
+        if value and value not in limits.vault_accounts:
+            raise _mistake(
+                f"{value!r} is not allowed; this stack may copy to "
+                f"{_list(limits.vault_accounts) or 'no other account'} (template parameter VaultAccountId)"
+            )
+        return value
 
     @field_validator("region")
     @classmethod
     def _allowed_region(cls, value: str, info: ValidationInfo) -> str:
         limits = _limits(info)
         if value == limits.home_region:
+            if info.data.get("account"):
+                return value
             raise _mistake(f"{value!r} is where the backups are made; give another Region")
         if value not in limits.copy_regions:
             raise _mistake(
@@ -118,10 +164,53 @@ class _Copy(_Document):
         return value
 
     @model_validator(mode="after")
-    def _key_of_the_region(self) -> Self:
-        if self.kms_key and region_of(self.kms_key) != self.region:
-            raise _mistake(f"kms_key {self.kms_key!r} is of another Region; give a key of {self.region}")
+    def _keys_of_the_place(self) -> Self:
+        for key in (self.kms_key, *(rule.kms_key for rule in self.kms_keys)):
+            if key and region_of(key) != self.region:
+                raise _mistake(f"kms_key {key!r} is of another Region; give a key of {self.region}")
+            if key and self.account and account_of(key) != self.account:
+                raise _mistake(f"kms_key {key!r} is of another account; give a key of {self.account}")
         return self
+
+    @model_validator(mode="after")
+    def _bucket_of_the_region(self, info: ValidationInfo) -> Self:
+        allowed = _limits(info).copy_buckets.get(self.region, "")
+        if self.bucket and self.account:
+            raise _mistake("bucket: exports cannot go to another account; leave it out")
+        if self.bucket and self.bucket != allowed:
+            raise _mistake(
+                f"bucket {self.bucket!r} is not allowed; give {allowed or 'none'} "
+                "(template parameter CopyBucket)"
+            )
+        if self.incremental and not self.bucket:
+            raise _mistake("incremental: only exports can be incremental; give a bucket, or leave it out")
+        return self
+
+    def rule(self) -> CopyRule:
+        return CopyRule(
+            region=self.region,
+            account=self.account,
+            keep=self.keep.policy(),
+            kms_key=self.kms_key,
+            kms_keys=tuple(KeyRule(tags=one.tags, kms_key=one.kms_key) for one in self.kms_keys),
+            slots=self.slots,
+            option_groups=self.option_groups,
+            copy_unencrypted=self.unencrypted_clusters == "copy",
+            bucket=self.bucket,
+            full_every_days=self.incremental.full_every_days if self.incremental else 1,
+        )
+
+
+class _VaultOf(_Document):
+    account: str = Field(pattern=r"^[0-9]{12}$", description="the 12 digits of another AWS account")
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="the name of an AWS Region")
+
+    @field_validator("account")
+    @classmethod
+    def _another_account(cls, value: str, info: ValidationInfo) -> str:
+        if value == _limits(info).account:
+            raise _mistake(f"{value!r} is the stack's own; give the account that the copies come from")
+        return value
 
 
 class _Prune(_Document):
@@ -129,9 +218,18 @@ class _Prune(_Document):
     max_delete_share: float = Field(default=0.25, ge=0, le=1, description="a number from 0 to 1")
 
 
+_UNUSABLE = object()
+"""In the place of a `vault_of` that has a mistake of its own."""
+
+
 class _Plan(_Document):
     name: str = Field(description=PLAN_NAME_RULE)
-    select: _Select = Field(description="an object with at least one of tags and include")
+    vault_of: _VaultOf | None = Field(
+        default=None, description="an object with account and region, or null for a plan that makes backups"
+    )
+    select: _Select | None = Field(
+        default=None, validate_default=True, description="an object with at least one of tags and include"
+    )
     keep: _Keep = Field(description="an object of counts")
     copies: tuple[_Copy, ...] = Field(default=(), description="a list of Regions to copy to")
     time_zone: str = Field(default="UTC", description="a zone of the IANA database, as Europe/Berlin is one")
@@ -150,6 +248,18 @@ class _Plan(_Document):
             raise _mistake(f"{value!r} is stored as the plan {stored_as!r}; give both the same name")
         return value
 
+    @field_validator("select")
+    @classmethod
+    def _selects_something(cls, value: _Select | None, info: ValidationInfo) -> _Select | None:
+        if info.data.get("vault_of", _UNUSABLE) is not None:
+            if value and (value.tags or value.include or value.exclude):
+                raise _mistake("with vault_of, what stands is kept; give types alone, or leave it out")
+        elif value is None:
+            raise _mistake(f"missing; give {cls.model_fields['select'].description}")
+        elif not value.tags and not value.include:
+            raise _mistake("it selects by nothing; give at least one of select.tags and select.include")
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _existing_zone(cls, value: str) -> str:
@@ -159,21 +269,37 @@ class _Plan(_Document):
 
     @field_validator("copies")
     @classmethod
-    def _each_region_once(cls, value: tuple[_Copy, ...]) -> tuple[_Copy, ...]:
-        regions = [copy.region for copy in value]
-        repeated = sorted({region for region in regions if regions.count(region) > 1})
+    def _each_place_once(cls, value: tuple[_Copy, ...], info: ValidationInfo) -> tuple[_Copy, ...]:
+        if value and info.data.get("vault_of"):
+            raise _mistake("with vault_of, nothing is copied on; leave it out")
+        places = [copy.place for copy in value]
+        repeated = sorted({place for place in places if places.count(place) > 1})
         if repeated:
-            raise _mistake(f"{_list(repeated)} is given more than once; give each Region once")
+            raise _mistake(f"{_list(repeated)} is given more than once; give each place once")
+        fed = {_limits(info).home_region, *(copy.region for copy in value if not copy.account)}
+        for copy in value:
+            if copy.region not in fed:
+                raise _mistake(
+                    f"the account {copy.account} gets its copies from those in {copy.region}; copy to "
+                    f"{copy.region} in the stack's own account too"
+                )
         return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanLimits:
-    """What a deployment allows its plans: the kinds that it knows, its own Region, and where it may copy."""
+    """What a deployment allows its plans: the kinds that it knows, its own Region, and where it may copy.
+
+    `copy_buckets` is the bucket for exports by Region, `vault_accounts` are the other accounts, and `account`
+    is its own.
+    """
 
     kinds: Collection[str]
     home_region: str
     copy_regions: Collection[str]
+    copy_buckets: Mapping[str, str] = field(default_factory=dict)
+    vault_accounts: Collection[str] = ()
+    account: str = ""
 
 
 def parse_plan(name: str, text: str, limits: PlanLimits) -> Plan:
@@ -220,7 +346,8 @@ def _mistake(sentence: str) -> PydanticCustomError:
 
 
 def _plan_of(document: _Plan, limits: PlanLimits) -> Plan:
-    select = document.select
+    select = document.select or _Select()
+    origin = document.vault_of
     return Plan(
         name=document.name,
         select=Selection(
@@ -231,14 +358,12 @@ def _plan_of(document: _Plan, limits: PlanLimits) -> Plan:
         ),
         keep=document.keep.policy(),
         breaker=Breaker(**document.prune.model_dump()),
-        copies=tuple(
-            CopyRule(region=copy.region, kms_key=copy.kms_key, keep=copy.keep.policy(), slots=copy.slots)
-            for copy in document.copies
-        ),
+        copies=tuple(copy.rule() for copy in document.copies),
         time_zone=document.time_zone,
         window_minutes=document.window_minutes,
         rpo_hours=document.rpo_hours,
         rto_minutes=document.rto_minutes,
+        vault_of=Origin(account=origin.account, region=origin.region) if origin else None,
     )
 
 

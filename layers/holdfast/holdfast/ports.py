@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from holdfast.core.holds import Hold
-from holdfast.core.model import Backup, Mark, Plan, Resource, Retention
+from holdfast.core.model import Backup, CopyLaws, CopySettings, Mark, Plan, Resource, Retention
 from holdfast.core.report import Report, Stage
 from holdfast.core.told import Told
 
@@ -38,9 +38,10 @@ class Provider(Protocol):
     def resources(self, query: ResourceQuery) -> Sequence[Resource]:
         """The resources of this kind in the home Region."""
 
-    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
         """The backups that people and tools made by hand or by API (no automated ones, none of AWS
-        Backup's) which stand in `region`: of all resources, or of the one whose ARN is `source`.
+        Backup's) which stand in `place` (`core.model.place_of`): of all resources, or of the one whose ARN
+        is `source`.
 
         Ours and others' alike; only ours have a mark. Those made before `since` are of no interest, and
         left out where that saves calls.
@@ -56,16 +57,39 @@ class Provider(Protocol):
         """Delete one backup. Raises `NotFound` when it is gone already."""
 
 
+class Grouper(Protocol):
+    """A kind whose resources can be backed up together, at one instant."""
+
+    def create_together(self, resources: Sequence[Resource], marks: Sequence[Mark]) -> Sequence[Backup]:
+        """Start a backup of each of the resources, which are of one `group`, by one call: all or none.
+        `marks` are theirs, in the same order, as are the backups."""
+
+
 class Copier(Protocol):
-    """A kind whose backups can be copied to another Region by one call."""
+    """A kind whose backups can be brought to another Region, or to another account."""
 
-    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
-        """Start a copy of an available backup in `region`, named and tagged by `mark` (whose `copy_of`
-        is set), with the backup's own tags carried over. `kms_key` is empty for an unencrypted copy.
+    @property
+    def laws(self) -> CopyLaws:
+        """What AWS lets one do with this kind's backups."""
 
-        Raises `Throttled` when the destination takes no more copies now, `QuotaReached` when the account
-        may have no more snapshots there.
+    def copy(self, backup: Backup, place: str, mark: Mark, settings: CopySettings) -> Backup:
+        """Start a copy of an available backup in `place`, named and tagged by `mark` (whose `copy_of` is
+        set), with the backup's own tags carried over. To another account the backup is shared first; it has
+        to stand in the Region of `place` then.
+
+        Raises `AlreadyExists` where names are unique and this one is taken; `CopySlotsFull` when the place
+        takes no more copies now, `QuotaReached` when the account may have no more backups there;
+        `KeyUnusable` and `Unprepared` when a person has to act first; `OutOfReach` when it is too late for
+        this one.
         """
+
+
+class Quotas(Protocol):
+    """How much the account may have."""
+
+    def most(self, kind: str, place: str) -> int | None:
+        """How many backups of a kind may stand in a place that people and tools made; `None` where there is
+        no such quota. Never raises: where AWS does not tell, it is what the deployment says."""
 
 
 class HoldList(Protocol):
@@ -141,3 +165,35 @@ class RunContext(Protocol):
 
     def wait(self, seconds: int) -> None:
         """Let time pass without being billed for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePorts:
+    """What creating needs. All mappings are by kind of resource."""
+
+    providers: Mapping[str, Provider]
+    groupers: Mapping[str, Grouper]
+    turns: Turns
+    quotas: Quotas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyPorts:
+    """What copying needs."""
+
+    providers: Mapping[str, Provider]
+    copiers: Mapping[str, Copier]
+    records: RecordStore
+    turns: Turns
+    quotas: Quotas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunePorts:
+    """What pruning needs."""
+
+    providers: Mapping[str, Provider]
+    copiers: Mapping[str, Copier]
+    hold_lists: Mapping[str, HoldList]
+    records: RecordStore
+    quotas: Quotas

@@ -24,9 +24,12 @@ def deadline_of(context: LambdaContext) -> Deadline:
 
 
 def finish(
-    report: Report, request: Request, records: RecordStore, logger: Logger, metrics: Metrics
+    report: Report | None, request: Request, records: RecordStore, logger: Logger, metrics: Metrics
 ) -> dict[str, Any]:
-    """Log the report, count it, store it whole, and answer with its summary. A dry run stores nothing."""
+    """Log the report, count it, store it whole, and answer with its summary. A dry run stores nothing, and a
+    hint that led to nothing has no report."""
+    if report is None:
+        return {"plan": request.plan, "hint": "nothing to do now"}
     tell(report, logger, metrics)
     summary = _summary(report, request)
     return summary if report.dry_run else summary | {"record": records.save(report)}

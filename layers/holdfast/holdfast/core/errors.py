@@ -77,10 +77,26 @@ class QuotaReached(ProviderError):
     """The account may not have more of these until some are gone or the quota is raised."""
 
 
+class KeyUnusable(ProviderError):
+    """The KMS key is not there, disabled, or its policy does not let the caller use it."""
+
+
+class Unprepared(ProviderError):
+    """The resource lacks what the call needs. The message is a sentence that says what a person must do."""
+
+
+class OutOfReach(ProviderError):
+    """What was asked for lies before what AWS can still give."""
+
+
 class Throttled(ProviderError):
     """AWS asked us to slow down, and did nothing."""
 
     retryable = True
+
+
+class CopySlotsFull(Throttled):
+    """As many copies are on their way to the Region as the account may have there."""
 
 
 class NotReady(ProviderError):

@@ -65,8 +65,8 @@ def _own_tables(verdicts: Sequence[Verdict], plan: Plan) -> dict[str, list[Verdi
         one = verdict.backup
         source, resource_id = keys[one.arn]
         which = f" ({resource_id or 'of unknown id'})" if of_name[source] > 1 else ""
-        policy = describe(plan.policy_for(one.region))
-        title = f"{one.kind} {name_of(source)}{which} in {one.region} keeps {policy}"
+        keeps = "is pruned there" if one.account else f"keeps {describe(plan.policy_for(one.place))}"
+        title = f"{one.kind} {name_of(source)}{which} in {one.place} {keeps}"
         tables.setdefault(title, []).append(verdict)
     return tables
 
@@ -75,7 +75,7 @@ def _foreign_tables(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
     tables: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         one = verdict.backup
-        title = f"{one.kind} {name_of(one.source)} in {one.region}: not the plan's own"
+        title = f"{one.kind} {name_of(one.source)} in {one.place}: not the plan's own"
         tables.setdefault(title, []).append(verdict)
     return tables
 

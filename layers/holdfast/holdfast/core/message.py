@@ -27,7 +27,7 @@ _OF_A_BACKUP = frozenset({Action.DELETE, Action.ANNOUNCE})
 
 def subject(report: Report) -> str:
     """`Holdfast nightly: PARTIAL, 41 of 42 backed up, 12 copied, 8 pruned, 1 failed`."""
-    parts = [_backed_up(report.outcomes), *_amounts(report.outcomes)]
+    parts = [_main_part(report), *_amounts(report.outcomes)]
     line = f"Holdfast {report.plan}: {str(report.status).upper()}"
     for part in parts:  # whole ones only, the most urgent first
         if len(line) + len(part) + 2 <= MAX_SUBJECT:
@@ -43,10 +43,11 @@ def text(report: Report, address: str, home: Home) -> str:
     others = [one for one in report.outcomes if id(one) not in told]
     blocks = [
         f"Plan {report.plan}, slot {format_slot(report.slot)}: {str(report.status).upper()}",
-        _advice(report),
+        _advice(report, home),
         *_sentences("Refused", report.refusals),
         *_sentences("Could not be done", report.problems),
         *_sentences("New", report.notices),
+        *_sentences("Soon", report.warnings),
         *_list_of(others, State.FAILED, "Failed"),
         *_list_of(others, State.PENDING, "Not finished"),
         *_list_of(others, State.DEFERRED, "Put off"),
@@ -61,16 +62,23 @@ def text(report: Report, address: str, home: Home) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _advice(report: Report) -> str:
+def _advice(report: Report, home: Home) -> str:
     refused = "A guard held something back: a person has to look. Nothing was deleted against it."
     if _is_missing_something(report):
         refused += " Besides, something is missing: see below."
-    return {
+    advice = {
         Status.OK: "Everything the plan protects has its backup.",
         Status.PARTIAL: "Something is missing or not finished.",
         Status.REFUSED: refused,
         Status.FAILED: "There is no new backup. Please look today.",
-    }[report.status]
+    }
+    if (origin := report.vault_of) is None:
+        return advice[report.status]
+    advice |= {Status.OK: "None is overdue.", Status.FAILED: "This could not be done. Please look today."}
+    return (
+        f"Plan {report.plan} makes no backups here. It keeps the copies that {home.stack} in {origin.region} "
+        f"(account {origin.account}) made here. {advice[report.status]}"
+    )
 
 
 def _is_missing_something(report: Report) -> bool:
@@ -123,7 +131,8 @@ def _list_of(outcomes: Iterable[Outcome], state: State, title: str) -> list[str]
     if not found:
         return []
     lines = [
-        f"  - {_VERBS[one.action]} {_thing(one)} in {one.region}: {_cut(one.reason)}"
+        f"  - {_VERBS[one.action]} {_thing(one)} in {one.region}{' (stuck)' if one.stuck else ''}: "
+        f"{_cut(one.reason)}"
         for one in found[:_MOST_LINES]
     ]
     more = [f"  … and {len(found) - _MOST_LINES} more in the record"] if len(found) > _MOST_LINES else []
@@ -138,6 +147,12 @@ def _thing(one: Outcome) -> str:
     """What the line is about. Of deletions it is the backup, since a person may have to approve it."""
     thing = f"{one.kind} {name_of(one.resource)}" if one.resource else f"everything of kind {one.kind}"
     return f"{one.backup} of {thing}" if one.backup and one.action in _OF_A_BACKUP else thing
+
+
+def _main_part(report: Report) -> str:
+    if (origin := report.vault_of) is not None:
+        return f"copies from {origin.region} of {origin.account}"
+    return _backed_up(report.outcomes)
 
 
 def _backed_up(outcomes: Iterable[Outcome]) -> str:

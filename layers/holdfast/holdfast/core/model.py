@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast.core.spans import Span
@@ -23,6 +23,22 @@ def account_of(arn: str) -> str:
     return arn.split(":", 5)[4]
 
 
+def place_of(region: str, account: str = "") -> str:
+    """Where backups stand, in one word: a Region (`us-west-2`), in another account than the stack's with
+    that account behind it (`us-west-2@111122223333`)."""
+    return f"{region}@{account}" if account else region
+
+
+def region_in(place: str) -> str:
+    """The Region of a place."""
+    return place.partition("@")[0]
+
+
+def account_in(place: str) -> str:
+    """The account of a place; empty when it is the stack's own."""
+    return place.partition("@")[2]
+
+
 def name_of(arn: str) -> str:
     """The resource's own name: what stands behind the ARN's last `:` or `/`."""
     return arn.split(":", 5)[5].replace("/", ":").rsplit(":", 1)[-1]
@@ -36,6 +52,9 @@ class Resource:
     tells whether waiting will help (a table being created) or a person must act (an instance stopped).
     `resource_id` is AWS's own id of it where a listing tells it: an ARN is a name, which a new resource can
     have when the old one is gone.
+
+    `group` is the ARN of what it is backed up together with, at one instant (a volume's instance), when that
+    bears the tags that were asked for, and `group_tags` are its tags.
     """
 
     kind: str
@@ -44,6 +63,8 @@ class Resource:
     tags: Mapping[str, str] = field(default_factory=dict)
     unready: str = ""
     transient: bool = False
+    group: str = ""
+    group_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -59,7 +80,8 @@ class Mark:
     """What makes a backup ours: whose it is, for which plan and slot, and of what.
 
     `copy_of` is the ARN of the backup that a copy was made from, and empty on an original. `resource_id` is
-    that of the resource, where it was known when the backup was made.
+    that of the resource, where it was known when the backup was made. `attempt` counts the copies that were
+    begun for one slot and place, since a failed one keeps its name.
     """
 
     stack: str
@@ -68,6 +90,7 @@ class Mark:
     source: str
     resource_id: str = ""
     copy_of: str = ""
+    attempt: int = 1
 
 
 class BackupState(StrEnum):
@@ -77,6 +100,8 @@ class BackupState(StrEnum):
     AVAILABLE = "available"
     FAILED = "failed"
     DELETING = "deleting"
+    REMNANT = "remnant"
+    """What a deletion of ours that was cut short has left over: nothing to restore, and still to be paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +110,13 @@ class Backup:
 
     `id` is its name within `region`; `source` the ARN of the resource that it was made from, which
     AWS tells even of those that are not ours. `resource_id` tells backups of a former resource of that name
-    from those of today's, where it is known. `state_text` is AWS's own word for the state.
+    from those of today's, where it is known. `state_text` is AWS's own word for the state, and `failure` why
+    AWS says that it failed. `account` is empty unless it stands in another account than the stack's.
+
+    `copied`: a copy call made it, as AWS tells, be it ours or not. `kms_key` is the ARN of the key that it
+    is encrypted with, where AWS tells. `option_group` is RDS's, and `tde` whether it is encrypted by the
+    database engine too. `base` is the slot of the backup that this one holds the changes since; it is worth
+    nothing without it. `None`: it is whole.
     """
 
     kind: str
@@ -100,6 +131,18 @@ class Backup:
     tags: Mapping[str, str] = field(default_factory=dict)
     encrypted: bool = False
     size_bytes: int | None = None
+    failure: str = ""
+    account: str = ""
+    copied: bool = False
+    kms_key: str = ""
+    option_group: str = ""
+    tde: bool = False
+    base: datetime | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands: the Region, and the account unless it is the stack's."""
+        return place_of(self.region, self.account)
 
     @property
     def held(self) -> bool:
@@ -180,13 +223,68 @@ KEEP_ALL = KeepPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRule:
+    """Another KMS key for the copies of what bears all of these tags."""
+
+    tags: Mapping[str, str]
+    kms_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRule:
-    """One Region to copy to: its key for encrypted backups, its own policy, and copies in flight at most."""
+    """One place to copy to: a Region, of the stack's account or of another (`account`).
+
+    `slots` are copies in flight at most, of each service. `kms_key` is for what is encrypted, unless one of
+    `kms_keys` fits; the first that does counts. `option_groups` maps RDS's at the source to those at the
+    place. `copy_unencrypted` lets copies be unencrypted where AWS would refuse the key. `bucket` is where
+    DynamoDB's exports go, and `full_every_days` how often such an export is a full one (1: always).
+    """
 
     region: str
     keep: KeepPolicy
+    account: str = ""
     kms_key: str = ""
+    kms_keys: tuple[KeyRule, ...] = ()
     slots: int = 20
+    option_groups: Mapping[str, str] = field(default_factory=dict)
+    copy_unencrypted: bool = False
+    bucket: str = ""
+    full_every_days: int = 1
+
+    @property
+    def place(self) -> str:
+        return place_of(self.region, self.account)
+
+    def key_for(self, tags: Mapping[str, str]) -> str:
+        """The key for a copy of what bears these tags; empty when the plan names none."""
+        fitting = (one.kms_key for one in self.kms_keys if one.tags.items() <= tags.items())
+        return next(fitting, self.kms_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyLaws:
+    """What AWS lets one do with the backups of a kind.
+
+    `service`: kinds of one service share its copies in flight. `key_for_unencrypted`: whether a key can be
+    given for a copy of what is not encrypted. `reach`: how long after its slot a copy can still be begun;
+    `None` for ever. `to_accounts`: whether there can be copies in other accounts. `to_buckets`: whether a
+    copy is an export to the rule's bucket.
+    """
+
+    service: str
+    key_for_unencrypted: bool = True
+    reach: timedelta | None = None
+    to_accounts: bool = True
+    to_buckets: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopySettings:
+    """What a copy is made with. `base` asks for the changes since that slot alone, where the kind can."""
+
+    kms_key: str = ""
+    option_group: str = ""
+    base: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +315,20 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a stack in another account stands whose copies are kept here. It has our stack's name."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A named policy. `docs/plans.md` says what each key means."""
+    """A named policy. `docs/plans.md` says what each key means.
+
+    With `vault_of` it makes nothing, and prunes the copies that the stack there made for its plan of this
+    name.
+    """
 
     name: str
     select: Selection
@@ -229,14 +339,18 @@ class Plan:
     window_minutes: int = 720
     rpo_hours: int = 26
     rto_minutes: int = 60
+    vault_of: Origin | None = None
 
-    def policy_for(self, region: str) -> KeepPolicy:
-        """The policy of a location: that of the copy rule for the Region, else the plan's own."""
-        return next((rule.keep for rule in self.copies if rule.region == region), self.keep)
+    def policy_for(self, place: str) -> KeepPolicy:
+        """The policy of a location: that of the copy rule for the place, else the plan's own."""
+        return next((rule.keep for rule in self.copies if rule.place == place), self.keep)
 
     def retention(self, home_region: str) -> Retention:
-        """What the plan keeps in its home Region and where it copies to."""
-        policies = {home_region: self.keep} | {rule.region: rule.keep for rule in self.copies}
+        """What the plan keeps in its home Region and where it copies to within the account. What stands in
+        other accounts is theirs to prune."""
+        policies = {home_region: self.keep} | {
+            rule.place: rule.keep for rule in self.copies if not rule.account
+        }
         return Retention(policies=policies, time_zone=self.time_zone)
 
     def keeping(self, retention: Retention, home_region: str) -> "Plan":
@@ -245,19 +359,33 @@ class Plan:
         return replace(
             self,
             keep=policies.get(home_region, KEEP_ALL),
-            copies=tuple(replace(rule, keep=policies.get(rule.region, KEEP_ALL)) for rule in self.copies),
+            copies=tuple(replace(rule, keep=policies.get(rule.place, KEEP_ALL)) for rule in self.copies),
             time_zone=retention.time_zone,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where this stack stands: what is not of this stack and Region is not ours. The account is for people
-    to read, and empty where nobody reads it."""
+    """Where this stack stands: what is not of this stack, Region and account is not ours. The account is
+    empty where it is not known.
+
+    `vault_of` is that of the plan which is worked on: then ours is what the stack there copied to us.
+    """
 
     stack: str
     region: str
     account: str = ""
+    vault_of: Origin | None = None
+
+    @property
+    def source_region(self) -> str:
+        """The Region of the resources whose backups are ours."""
+        return self.vault_of.region if self.vault_of else self.region
+
+    @property
+    def source_account(self) -> str:
+        """The account of those resources; empty when it is not known."""
+        return self.vault_of.account if self.vault_of else self.account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +394,8 @@ class Request:
 
     `most` is how many outcomes the answer has at most (`None`: the function's own number). For pruning
     alone, `approve` is the digest of a list of deletions that a person read. For the report alone,
-    `problems` are a run's sentences about stages that could not do their work.
+    `problems` are a run's sentences about stages that could not do their work. For copying alone, `hint`: an
+    event of AWS said that a backup is done, of whatever slot.
     """
 
     plan: str
@@ -275,3 +404,4 @@ class Request:
     most: int | None = None
     approve: str = ""
     problems: tuple[str, ...] = ()
+    hint: bool = False

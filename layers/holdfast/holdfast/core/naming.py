@@ -17,11 +17,14 @@ SLOT_TAG = "holdfast:slot"
 SOURCE_TAG = "holdfast:source"
 COPY_TAG = "holdfast:copy-of"
 RESOURCE_ID_TAG = "holdfast:resource-id"
+ATTEMPT_TAG = "holdfast:attempt"
 MARK_PLAN_TAG = "holdfast:plan"
 
 INSTANCE_SNAPSHOT_LIMIT = 255
 CLUSTER_SNAPSHOT_LIMIT = 63
 DYNAMODB_BACKUP_LIMIT = 255
+EBS_NAME_LIMIT = 255
+"""EC2 takes 256 characters as a tag's value."""
 
 MAX_TAGS = 50
 """RDS and EC2 refuse a 51st tag on a snapshot."""
@@ -34,6 +37,7 @@ _BACKUP_NAME = re.compile(
     r"(?P<stack>[A-Za-z][A-Za-z0-9-]*)\.(?P<plan>[a-z][a-z0-9]*)\.(?P<slot>\d{8}T\d{6}Z)"
 )
 _DIGEST_LENGTH = 8
+_ATTEMPT = re.compile(r"[1-9][0-9]?")
 
 
 def format_slot(slot: datetime) -> str:
@@ -78,11 +82,14 @@ def snapshot_name(mark: Mark, limit: int) -> str:
     """The identifier of an RDS, Aurora or EBS snapshot: `<stack>-<plan>-<resource>-<slot>`, lower case.
 
     A copy has its source's Region before the resource's name, so that two stacks which copy to each
-    other's Regions never want the same identifier. A name over `limit` is cut in the middle and a digest
+    other's Regions never want the same identifier; a further attempt has its number behind it, since the
+    failed copy keeps its own. A name over `limit` is cut in the middle and a digest
     of the whole put there. No double hyphen, since RDS refuses one.
     """
     resource = name_of(mark.source)
     label = f"{region_of(mark.source)}-{resource}" if mark.copy_of else resource
+    if mark.attempt > 1:
+        label += f"-try{mark.attempt}"
     slot = compact_slot(mark.slot).lower()
     head = _squeeze(f"{mark.stack}-{mark.plan}-{label}")
     if len(head) + 1 + len(slot) <= limit:
@@ -100,7 +107,8 @@ def mark_tags(mark: Mark) -> dict[str, str]:
         SLOT_TAG: format_slot(mark.slot),
         SOURCE_TAG: mark.source,
     }
-    more = {COPY_TAG: mark.copy_of, RESOURCE_ID_TAG: mark.resource_id}
+    attempt = str(mark.attempt) if mark.attempt > 1 else ""
+    more = {COPY_TAG: mark.copy_of, RESOURCE_ID_TAG: mark.resource_id, ATTEMPT_TAG: attempt}
     return tags | {key: value for key, value in more.items() if value}
 
 
@@ -108,6 +116,9 @@ def mark_from_tags(name: str, tags: Mapping[str, str], limit: int) -> Mark | Non
     """The mark that `mark_tags` and `snapshot_name` wrote, or `None` when they disagree or lack a part."""
     slot = parse_slot(tags.get(SLOT_TAG, ""))
     source = tags.get(SOURCE_TAG, "")
+    attempt = tags.get(ATTEMPT_TAG, "1")
+    if not _ATTEMPT.fullmatch(attempt):
+        return None
     if slot is None or source.count(":") < 5 or not tags.get(STACK_TAG) or not tags.get(MARK_PLAN_TAG):
         return None
     mark = Mark(
@@ -117,6 +128,7 @@ def mark_from_tags(name: str, tags: Mapping[str, str], limit: int) -> Mark | Non
         source=source,
         copy_of=tags.get(COPY_TAG, ""),
         resource_id=tags.get(RESOURCE_ID_TAG, ""),
+        attempt=int(attempt),
     )
     return mark if snapshot_name(mark, limit) == name else None
 

@@ -10,22 +10,35 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from holdfast.core.model import (
     Backup,
     BackupState,
+    CopyLaws,
+    CopyRule,
     Home,
     Plan,
     Request,
     Retention,
+    account_in,
     name_of,
     slot_of,
     source_of,
 )
 from holdfast.core.naming import format_slot
-from holdfast.core.planning import by_resource, ours, outcome_of, wanted_there, why_not_ours, zone_of
+from holdfast.core.planning import (
+    by_resource,
+    originals_in,
+    ours,
+    outcome_of,
+    source_place,
+    wanted_there,
+    why_not_carried,
+    why_not_ours,
+    zone_of,
+)
 from holdfast.core.report import Action, Outcome, State
 from holdfast.core.retention import Verdict, decide, describe, each_once
 from holdfast.core.told import Told
@@ -36,12 +49,14 @@ FEW_DELETES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """All backups of one kind, by the Region they stand in: the home Region and each copy Region."""
+    """All backups of one kind, by the place they stand in: the home Region and where they are copied to.
+
+    `laws` tell which of the plan's copies are made of them, and so are to be waited for.
+    """
 
     kind: str
-    by_region: Mapping[str, Sequence[Backup]]
-    copied: bool
-    """Whether backups of this kind can be copied, so that their copies are to be waited for."""
+    by_place: Mapping[str, Sequence[Backup]]
+    laws: CopyLaws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +67,14 @@ class PrunePlan:
 
     @property
     def deletes(self) -> list[Verdict]:
-        """The verdicts to delete, oldest first."""
-        return sorted((one for one in self.verdicts if not one.keep), key=_age)
+        """The verdicts to delete, oldest first, but nothing before what stands on it: where a run is cut
+        short between the two, what is left can be restored."""
+        deletes = [one for one in self.verdicts if not one.keep]
+        roots = _roots(one.backup for one in deletes)
+        return sorted(
+            deletes,
+            key=lambda one: (roots[one.backup.arn], -slot_of(one.backup).timestamp(), one.backup.arn),
+        )
 
     @property
     def later(self) -> list[Verdict]:
@@ -64,6 +85,20 @@ class PrunePlan:
     def listed(self) -> list[str]:
         """The ARNs to delete, oldest first."""
         return [one.backup.arn for one in self.deletes]
+
+
+def _roots(backups: Iterable[Backup]) -> dict[str, datetime]:
+    """By ARN, the slot of the whole backup that each stands on, as far down as it is among these: its own,
+    unless it holds the changes since another."""
+    backups = list(backups)
+    base_of = {(source_of(one), one.place, slot_of(one)): one.base for one in backups}
+    roots: dict[str, datetime] = {}
+    for one in backups:
+        slot = slot_of(one)
+        while (base := base_of.get((source_of(one), one.place, slot))) is not None:
+            slot = base
+        roots[one.arn] = slot
+    return roots
 
 
 def _age(verdict: Verdict) -> tuple[datetime, str]:
@@ -79,13 +114,15 @@ def plan_prune(
     """
     verdicts: list[Verdict] = []
     for kind in standing:
-        listed = each_once(chain(*kind.by_region.values()))
+        listed = each_once(chain(*kind.by_place.values()))
         groups = by_resource(ours(listed, home, plan.name))
         for (source, _), backups in sorted(groups.items()):
-            by_region: dict[str, list[Backup]] = defaultdict(list)
+            by_place: dict[str, list[Backup]] = defaultdict(list)
             for one in backups:
-                by_region[one.region].append(one)
-            verdicts += _prune_resource(by_region, kind, plan, now, home, spared.get(source, ""))
+                by_place[one.place].append(one)
+            verdicts += _prune_resource(
+                by_place, kind.laws, kind.kind, plan, now, home, spared.get(source, "")
+            )
     return PrunePlan(verdicts=verdicts)
 
 
@@ -95,30 +132,44 @@ def strangers(standing: Iterable[Standing], plan: Plan, home: Home) -> list[Verd
         Verdict(backup=one, keep=True, reason=reason)
         for kind in standing
         for one in sorted(
-            chain(*kind.by_region.values()), key=lambda each: (each.source, each.region, each.arn)
+            chain(*kind.by_place.values()), key=lambda each: (each.source, each.place, each.arn)
         )
         if (reason := why_not_ours(one, home, plan.name))
     ]
 
 
 def _prune_resource(
-    by_region: Mapping[str, Sequence[Backup]],
-    kind: Standing,
+    by_place: Mapping[str, Sequence[Backup]],
+    laws: CopyLaws,
+    kind: str,
     plan: Plan,
     now: datetime,
     home: Home,
     spared: str,
 ) -> list[Verdict]:
     verdicts: list[Verdict] = []
-    for region, backups in sorted(by_region.items()):
-        decided = decide(backups, plan.policy_for(region), now, zone_of(plan))
+    rules = [rule for rule in plan.copies if not why_not_carried(kind, laws, rule)]
+    for place, backups in sorted(by_place.items()):
+        if account_in(place):
+            verdicts += [Verdict(backup=one, keep=True, reason=_ELSEWHERE) for one in backups]
+            continue
+        decided = decide(backups, plan.policy_for(place), now, zone_of(plan))
         needed: Mapping[str, str] = {}
-        if region == home.region and kind.copied and any(not one.keep for one in decided):
-            needed = _needed_for_copies(by_region, plan, now, home)
-        for verdict in decided:
-            why = "" if verdict.keep else spared or needed.get(verdict.backup.arn, "")
-            verdicts.append(_spare(verdict, why) if why else verdict)
+        if any(not one.keep for one in decided):
+            fed = [rule for rule in rules if source_place(rule, home) == place]
+            needed = _needed_for_copies(by_place, fed, laws, plan, now, home)
+        verdicts += _keep_what_others_stand_on(
+            [
+                _spare(one, why)
+                if not one.keep and (why := spared or needed.get(one.backup.arn, ""))
+                else one
+                for one in decided
+            ]
+        )
     return verdicts
+
+
+_ELSEWHERE = "in another account, whose own stack prunes it"
 
 
 def _spare(verdict: Verdict, why: str) -> Verdict:
@@ -126,23 +177,45 @@ def _spare(verdict: Verdict, why: str) -> Verdict:
 
 
 def _needed_for_copies(
-    by_region: Mapping[str, Sequence[Backup]], plan: Plan, now: datetime, home: Home
+    by_place: Mapping[str, Sequence[Backup]],
+    rules: Iterable[CopyRule],
+    laws: CopyLaws,
+    plan: Plan,
+    now: datetime,
+    home: Home,
 ) -> dict[str, str]:
-    """Why originals must stay for the sake of copies of them, by their ARN."""
-    originals = [one for one in by_region.get(home.region, ()) if one.state is BackupState.AVAILABLE]
+    """Why backups must stay for the sake of copies of them, by their ARN."""
     needed: dict[str, str] = {}
-    for rule in plan.copies:
-        there = by_region.get(rule.region, ())
+    for rule in rules:
+        source = source_place(rule, home)
+        originals = originals_in(by_place.get(source, ()), source, home)
+        there = by_place.get(rule.place, ())
         running = {slot_of(one) for one in there if one.state is BackupState.CREATING}
         standing = [one for one in there if one.state is BackupState.AVAILABLE]
         copied = {slot_of(one) for one in standing}
-        wanted = {one.arn for one in wanted_there(by_region.get(home.region, ()), standing, rule, plan, now)}
+        wanted = {one.arn for one in wanted_there(originals, standing, rule, plan, now, laws.reach)}
         for one in originals:
+            if one.state is not BackupState.AVAILABLE:
+                continue
             if slot_of(one) in running:
-                needed.setdefault(one.arn, f"it is being copied to {rule.region}")
+                needed.setdefault(one.arn, f"it is being copied to {rule.place}")
             elif slot_of(one) not in copied and one.arn in wanted:
-                needed.setdefault(one.arn, f"its copy in {rule.region} is still missing")
+                needed.setdefault(one.arn, f"its copy in {rule.place} is still missing")
     return needed
+
+
+def _keep_what_others_stand_on(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts of one resource in one place; what a kept backup holds the changes since is kept too."""
+    stands_on: dict[datetime, datetime] = {}
+    kept: list[Verdict] = []
+    for one in sorted(verdicts, key=_age, reverse=True):
+        slot = slot_of(one.backup)
+        if not one.keep and slot in stands_on and one.backup.state is BackupState.AVAILABLE:
+            one = _spare(one, f"the backup of {format_slot(stands_on[slot])} holds the changes since it")  # noqa: PLW2901
+        if one.keep and one.backup.base is not None:
+            stands_on.setdefault(one.backup.base, slot)
+        kept.append(one)
+    return kept
 
 
 # --- what people have not been told of ---------------------------------------------------------------------
@@ -276,7 +349,7 @@ def _change(plan: Plan, known: Retention | None, home: Home) -> str:
 
 
 type Location = tuple[str, str]
-"""A resource (by ARN) and the Region in which backups of it stand."""
+"""A resource (by ARN) and the place in which backups of it stand."""
 
 
 def tripped(prune: PrunePlan, plan: Plan, request: Request, done: Sequence[Location] = ()) -> str:
@@ -307,7 +380,9 @@ def _excess(
     """
     if not deletes:
         return []
-    total, standing = len(deletes) + len(done), len(prune.verdicts) + len(done)
+    # What stands in other accounts is not this run's to delete, and is no part of what it deletes a share of.
+    standing = sum(not one.backup.account for one in prune.verdicts) + len(done)
+    total = len(deletes) + len(done)
     unusual = _more_than_usual(prune, [*map(_location, deletes), *done], plan, request.slot)
     most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
     limits = []
@@ -331,14 +406,22 @@ def _more_than_usual(prune: PrunePlan, gone: Iterable[Location], plan: Plan, now
         if slot_of(one.backup) <= now:
             slots[_location(one)].add(slot_of(one.backup))
     last_two = set(sorted(set().union(*slots.values()))[-2:])
+    increments = {_location(one) for one in prune.verdicts if one.backup.base is not None}
     return sum(
-        max(0, count - (plan.policy_for(place[1]).usual_deletes if slots[place] & last_two else 0))
+        max(0, count - (_usual(place, place in increments, plan) if slots[place] & last_two else 0))
         for place, count in Counter(gone).items()
     )
 
 
+def _usual(location: Location, has_increments: bool, plan: Plan) -> int:
+    """How many deletions are usual there. What stood on a whole backup goes with it."""
+    place = location[1]
+    in_a_chain = max((rule.full_every_days for rule in plan.copies if rule.place == place), default=1)
+    return plan.policy_for(place).usual_deletes + (in_a_chain - 1 if has_increments else 0)
+
+
 def _location(verdict: Verdict) -> Location:
-    return source_of(verdict.backup), verdict.backup.region
+    return source_of(verdict.backup), verdict.backup.place
 
 
 def digest_of(arns: Iterable[str], plan: Plan, request: Request) -> str:
@@ -372,6 +455,57 @@ def approved(full: PrunePlan, arns: Collection[str]) -> PrunePlan:
     )
 
 
+# --- what is missing ---------------------------------------------------------------------------------------
+
+
+def nothing_kept(standing: Iterable[Standing], plan: Plan, home: Home) -> str:
+    """The refusal of a vault's plan where there is nothing to keep, else nothing."""
+    origin = home.vault_of
+    if origin is None or any(_copies(kind, plan, home) for kind in standing):
+        return ""
+    return (
+        f"There is no copy here that {home.stack} in {origin.region} (account {origin.account}) made for its "
+        f"plan {plan.name}: either it has made none yet, or they are gone."
+    )
+
+
+def overdue(standing: Iterable[Standing], plan: Plan, now: datetime, home: Home) -> list[Outcome]:
+    """Of a vault's plan, a failure for each resource whose newest good copy is older than `rpo_hours`: nobody
+    else tells when the account that makes them is lost. A line only, where somebody holds that copy, as one
+    does when the resource is gone for good.
+    """
+    told: list[Outcome] = []
+    for kind in standing if home.vault_of else ():
+        by_source: dict[str, list[Backup]] = defaultdict(list)
+        for one in _copies(kind, plan, home):
+            if slot_of(one) <= now and one.state not in (BackupState.DELETING, BackupState.REMNANT):
+                by_source[source_of(one)].append(one)
+        for source, copies in sorted(by_source.items()):
+            good = [one for one in copies if one.state is BackupState.AVAILABLE]
+            newest = max(good or copies, key=slot_of)
+            age = now - slot_of(newest)
+            if age <= timedelta(hours=plan.rpo_hours):
+                continue
+            which = "the newest copy" if good else "no copy can be restored, and the newest one"
+            why = (
+                f"{which} is of {format_slot(slot_of(newest))}, {int(age.total_seconds() // 3600)} hours ago"
+            )
+            if newest.held:
+                reason = f"{kind.kind} {name_of(source)}: {why}, and held"
+                told.append(outcome_of(Action.KEEP, State.SKIPPED, kind.kind, source, home.region, reason))
+                continue
+            reason = (
+                f"{why}; the plan's rpo_hours is {plan.rpo_hours}. Look at the account that makes them. If "
+                "the resource is gone for good, hold that copy, or delete what is left"
+            )
+            told.append(outcome_of(Action.COPY, State.FAILED, kind.kind, source, home.region, reason))
+    return told
+
+
+def _copies(kind: Standing, plan: Plan, home: Home) -> list[Backup]:
+    return ours(each_once(chain(*kind.by_place.values())), home, plan.name)
+
+
 # --- what nobody backs up any more -------------------------------------------------------------------------
 
 
@@ -386,7 +520,7 @@ def left_behind(
     """
     by_kind: dict[str, list[Backup]] = defaultdict(list)
     for verdict in prune.verdicts:
-        if verdict.keep and not verdict.later:
+        if verdict.keep and not verdict.later and not verdict.backup.account:
             by_kind[verdict.backup.kind].append(verdict.backup)
     told: list[Outcome] = []
     for kind, kept in sorted(by_kind.items()):

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from holdfast.core.model import Retention
+from holdfast.core.model import Origin, Retention
 from holdfast.core.naming import format_slot, parse_slot
 from holdfast.core.told import retention_from_dict, retention_to_dict
 
@@ -54,7 +54,9 @@ class Action(StrEnum):
 class Outcome:
     """One line of a report. `resource` is the ARN of what is protected, or empty when the line is about
     everything of its kind; `backup` the id of the backup that the action is about (empty when there is
-    none yet) and `backup_arn` its ARN; `region` where that backup stands, or is to stand."""
+    none yet) and `backup_arn` its ARN; `region` the place where that backup stands, or is to stand
+    (`core.model.place_of`). `stuck`: it is pending for longer than the plan's window, so that no run waits
+    for it."""
 
     action: Action
     state: State
@@ -64,6 +66,7 @@ class Outcome:
     reason: str
     backup: str = ""
     backup_arn: str = ""
+    stuck: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -81,10 +84,12 @@ class Report:
     """The outcomes of one stage, or of a whole run when `stage` is `report`.
 
     `refusals` are sentences of guards that held something back; `problems` those that say why a stage
-    could not do its work at all; `notices` those that people should read although nothing is wrong.
+    could not do its work at all; `notices` those that people should read although nothing is wrong, and
+    `warnings` those that say what will soon be, each time until it is mended.
     `foretold` is, by kind, the retention that the prune stage decided by and tells of. `offers` are the
     lists of deletions, by ARN, that a person may approve, by their digests; `approved` the digests of those
-    that were. `text` is a dry run's answer for people. `seconds` is the time that the work took.
+    that were. `text` is a dry run's answer for people. `seconds` is the time that the work took. `vault_of`
+    is the plan's.
     """
 
     stage: Stage
@@ -95,11 +100,13 @@ class Report:
     refusals: Sequence[str] = ()
     problems: Sequence[str] = ()
     notices: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     foretold: Mapping[str, Retention] = field(default_factory=dict)
     offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     approved: Sequence[str] = ()
     text: str = ""
     seconds: float = 0.0
+    vault_of: Origin | None = None
 
     @property
     def status(self) -> Status:
@@ -124,7 +131,7 @@ class Report:
     @property
     def unfinished(self) -> bool:
         """Whether running the stage again later may achieve more."""
-        return any(one.state in (State.PENDING, State.DEFERRED) for one in self.outcomes)
+        return any(one.state in (State.PENDING, State.DEFERRED) and not one.stuck for one in self.outcomes)
 
     def by_urgency(self) -> list[Outcome]:
         """The outcomes, failures first."""
@@ -139,6 +146,8 @@ class Report:
         ordered = self.by_urgency()
         shown = ordered if most is None else ordered[:most]
         optional: dict[str, Any] = {"text": self.text} if self.text else {}
+        if self.vault_of:
+            optional["vault_of"] = {"account": self.vault_of.account, "region": self.vault_of.region}
         if self.foretold and most is None:
             optional["foretold"] = {kind: retention_to_dict(one) for kind, one in self.foretold.items()}
         if self.offers and most is None:
@@ -158,6 +167,7 @@ class Report:
             "refusals": list(self.refusals),
             "problems": list(self.problems),
             "notices": list(self.notices),
+            "warnings": list(self.warnings),
             "outcomes": [_outcome_to_dict(one) for one in shown],
             "left_out": len(ordered) - len(shown),
             **optional,
@@ -182,10 +192,12 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
         refusals=tuple(data["refusals"]),
         problems=tuple(data["problems"]),
         notices=tuple(data.get("notices", ())),
+        warnings=tuple(data.get("warnings", ())),
         foretold={kind: retention_from_dict(one) for kind, one in data.get("foretold", {}).items()},
         offers={digest: tuple(arns) for digest, arns in data.get("offers", {}).items()},
         approved=tuple(data.get("approved", ())),
         seconds=data["seconds"],
+        vault_of=Origin(**data["vault_of"]) if "vault_of" in data else None,
     )
 
 
@@ -229,11 +241,14 @@ def combine(
             *(one for record in records for one in record.problems),
         ),
         notices=tuple(one for record in records for one in record.notices),
+        warnings=tuple(one for record in records for one in record.warnings),
         seconds=sum(record.seconds for record in records),
+        vault_of=next((record.vault_of for record in records if record.vault_of), None),
     )
 
 
-def _outcome_to_dict(one: Outcome) -> dict[str, str]:
+def _outcome_to_dict(one: Outcome) -> dict[str, object]:
+    stuck: dict[str, object] = {"stuck": True} if one.stuck else {}
     return {
         "action": str(one.action),
         "state": str(one.state),
@@ -243,10 +258,11 @@ def _outcome_to_dict(one: Outcome) -> dict[str, str]:
         "backup": one.backup,
         "backup_arn": one.backup_arn,
         "reason": one.reason,
+        **stuck,
     }
 
 
-def _outcome_from_dict(data: Mapping[str, str]) -> Outcome:
+def _outcome_from_dict(data: Mapping[str, Any]) -> Outcome:
     return Outcome(
         action=Action(data["action"]),
         state=State(data["state"]),
@@ -256,4 +272,5 @@ def _outcome_from_dict(data: Mapping[str, str]) -> Outcome:
         backup=data["backup"],
         backup_arn=data.get("backup_arn", ""),
         reason=data["reason"],
+        stuck=data.get("stuck", False),
     )

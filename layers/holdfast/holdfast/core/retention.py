@@ -43,7 +43,13 @@ _RULES: tuple[tuple[str, _Period], ...] = (
     ("yearly", lambda moment, _position: moment.year),
 )
 
-_STATES = (BackupState.FAILED, BackupState.DELETING, BackupState.CREATING, BackupState.AVAILABLE)
+_STATES = (
+    BackupState.REMNANT,
+    BackupState.FAILED,
+    BackupState.DELETING,
+    BackupState.CREATING,
+    BackupState.AVAILABLE,
+)
 
 
 def decide(backups: Iterable[Backup], policy: KeepPolicy, now: datetime, zone: tzinfo) -> list[Verdict]:
@@ -52,8 +58,8 @@ def decide(backups: Iterable[Backup], policy: KeepPolicy, now: datetime, zone: t
 
     Only backups that are ours, available, not held and not dated after `now` are evidence: they alone fill
     the rules' periods and count for the floor. Others are kept, but for a failed one of ours that a newer
-    good backup has made useless. A policy without any rule keeps everything. A backup that a listing shows
-    twice is one.
+    good backup has made useless, and for what a deletion of ours left over. A policy without any rule keeps
+    everything. A backup that a listing shows twice is one.
     """
     ordered = sorted(each_once(backups), key=_age, reverse=True)
     good = [one for one in ordered if is_good(one, now) and not one.held]
@@ -147,6 +153,8 @@ def _verdict(backup: Backup, kept_because: str, scene: _Scene) -> Verdict:
         return Verdict(backup=backup, keep=True, reason=_held(backup.tags))
     if scene.unusable:
         return Verdict(backup=backup, keep=True, reason="the policy has no usable rule: it deletes nothing")
+    if backup.state is BackupState.REMNANT:
+        return Verdict(backup=backup, keep=False, reason="the rest of a deletion that was cut short")
     if backup.state is BackupState.FAILED:
         if scene.newest_good is not None and scene.newest_good > backup.mark.slot:
             return Verdict(backup=backup, keep=False, reason="it failed, and there is a newer good backup")

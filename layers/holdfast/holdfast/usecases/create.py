@@ -1,15 +1,17 @@
 """Stage one: a backup of each resource for the slot."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 
-from holdfast.core.errors import AlreadyExists, ProviderError
-from holdfast.core.model import Home, Plan, Request
-from holdfast.core.planning import ToCreate, not_there, plan_creates, select, state_of_created
+from holdfast.core.errors import AlreadyExists, ProviderError, QuotaReached
+from holdfast.core.headroom import quota_reached
+from holdfast.core.model import Backup, Home, Plan, Request
+from holdfast.core.planning import ToCreate, not_there, plan_creates, select, state_of_created, together
 from holdfast.core.report import Action, Outcome, Report, Stage, State
-from holdfast.ports import Deadline, Provider, ResourceQuery, Turns
-from holdfast.usecases.sweep import SKEW, name_taken, sweep, unlisted
+from holdfast.ports import CreatePorts, Deadline, Grouper, Provider, ResourceQuery
+from holdfast.usecases.sweep import SKEW, always, name_taken, nothing_to_do, sweep, unlisted
 
 _NOT_OURS = (
     "another create_backups is at work for this plan, or was killed a moment ago: a later sweep goes on"
@@ -17,34 +19,33 @@ _NOT_OURS = (
 
 
 def create_backups(
-    providers: Mapping[str, Provider],
-    turns: Turns,
-    plan: Plan,
-    request: Request,
-    home: Home,
-    deadline: Deadline,
+    ports: CreatePorts, plan: Plan, request: Request, home: Home, deadline: Deadline
 ) -> Report:
     """Make the backups of the slot that are not there yet; with `dry_run`, only say which.
 
-    Two sweeps of one plan never create at the same time: the second leaves everything `pending`.
+    Two sweeps of one plan never create at the same time: the second leaves everything `pending`. A vault's
+    plan has nothing to create.
     """
     started = time.monotonic()
-    turn = nullcontext(_always) if request.dry_run else turns.taken(plan.name)
+    if plan.vault_of:
+        return nothing_to_do(Stage.CREATE, plan, request)
+    turn = nullcontext(always) if request.dry_run else ports.turns.taken(plan.name)
     left: list[Outcome] = []
     chosen: list[Outcome] = []
+    groups: set[str] = set()
     with turn as is_ours:
+        work = _Work(ports=ports, plan=plan, request=request, home=home, deadline=deadline, is_ours=is_ours)
         for kind in sorted(plan.select.types):
             if not is_ours():
                 chosen.append(_not_our_turn(kind, home))
                 continue
-            left_of_kind, chosen_of_kind = _create_kind(
-                providers[kind], plan, request, home, is_ours, deadline
-            )
-            left += left_of_kind
-            chosen += chosen_of_kind
+            of_kind = _create_kind(ports.providers[kind], work)
+            left += of_kind.left
+            chosen += of_kind.chosen
+            groups |= of_kind.groups
     listed = {one.resource for one in (*left, *chosen)}
     if "" not in listed:  # else not all could be listed, and what is missing is not known
-        chosen += not_there(listed, plan.select)
+        chosen += not_there(listed | groups, plan.select)
     protected = any(one.state is not State.SKIPPED or request.dry_run for one in chosen)
     return Report(
         stage=Stage.CREATE,
@@ -57,38 +58,77 @@ def create_backups(
     )
 
 
-def _create_kind(
-    provider: Provider,
-    plan: Plan,
-    request: Request,
-    home: Home,
-    is_ours: Callable[[], bool],
-    deadline: Deadline,
-) -> tuple[list[Outcome], list[Outcome]]:
-    """The outcomes of the resources that the plan leaves out, and of those that it protects."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What the kinds of one sweep share."""
+
+    ports: CreatePorts
+    plan: Plan
+    request: Request
+    home: Home
+    deadline: Deadline
+    is_ours: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfKind:
+    """The outcomes of the resources of one kind that the plan leaves out, and of those that it protects; and
+    the groups that were found."""
+
+    left: Sequence[Outcome]
+    chosen: Sequence[Outcome]
+    groups: frozenset[str] = frozenset()
+
+
+def _create_kind(provider: Provider, work: _Work) -> _OfKind:
+    request, home, plan = work.request, work.home, work.plan
     query = ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include))
     try:
-        chosen, left = select(provider.resources(query), plan.select)
+        resources = provider.resources(query)
+        chosen, left = select(resources, plan.select)
         backups = provider.backups(home.region, since=request.slot - SKEW) if chosen else ()
     except ProviderError as error:
-        return [], [unlisted(Action.CREATE, provider.kind, home.region, error)]
+        return _OfKind(left=[], chosen=[unlisted(Action.CREATE, provider.kind, home.region, error)])
     steps, known = plan_creates(chosen, backups, request, home)
 
-    def act(step: ToCreate) -> Outcome:
+    def act(batch: Sequence[ToCreate]) -> list[Outcome]:
         if request.dry_run:
-            return step.outcome(State.SKIPPED, f"dry run: would create a backup, since {step.reason}")
-        if not is_ours():
-            return step.outcome(State.PENDING, _NOT_OURS)
+            return [
+                step.outcome(State.SKIPPED, f"dry run: would create a backup, since {step.reason}")
+                for step in batch
+            ]
+        if not work.is_ours():
+            return [step.outcome(State.PENDING, _NOT_OURS) for step in batch]
         try:
-            made = provider.create(step.resource, step.mark)
+            made = _create(provider, work.ports.groupers, batch)
         except AlreadyExists as error:
-            return _settle(provider, step, home, error)
-        return step.outcome(*state_of_created(made), made)
+            return [_settle(provider, step, home, error) for step in batch]
+        except QuotaReached as error:
+            # A kind with a quota lists all that stands, whatever `since` is.
+            most = work.ports.quotas.most(provider.kind, home.region)
+            reason = quota_reached(provider.kind, home.region, len(backups), most, str(error))
+            return [step.outcome(State.FAILED, reason) for step in batch]
+        return [step.outcome(*state_of_created(one), one) for step, one in zip(batch, made, strict=True)]
 
-    def instead(step: ToCreate, state: State, reason: str) -> Outcome:
-        return step.outcome(state, reason)
+    def instead(batch: Sequence[ToCreate], state: State, reason: str) -> list[Outcome]:
+        return [step.outcome(state, reason) for step in batch]
 
-    return left, [*known, *sweep(steps, act, instead, deadline)]
+    acted = sweep(together(steps), act, instead, work.deadline)
+    return _OfKind(
+        left=left,
+        chosen=[*known, *(one for batch in acted for one in batch)],
+        groups=frozenset(one.group for one in resources if one.group),
+    )
+
+
+def _create(
+    provider: Provider, groupers: Mapping[str, Grouper], batch: Sequence[ToCreate]
+) -> Sequence[Backup]:
+    first = batch[0]
+    if not first.resource.group:
+        return [provider.create(first.resource, first.mark)]
+    grouper = groupers[provider.kind]
+    return grouper.create_together([one.resource for one in batch], [one.mark for one in batch])
 
 
 def _not_our_turn(kind: str, home: Home) -> Outcome:
@@ -100,10 +140,6 @@ def _not_our_turn(kind: str, home: Home) -> Outcome:
         region=home.region,
         reason=_NOT_OURS,
     )
-
-
-def _always() -> bool:
-    return True
 
 
 def _settle(provider: Provider, step: ToCreate, home: Home, error: AlreadyExists) -> Outcome:

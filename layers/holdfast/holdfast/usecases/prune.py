@@ -1,14 +1,15 @@
 """Stage three: delete what the plan no longer keeps, and only that."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from holdfast.core.errors import HoldListError, NotFound, ProviderError
 from holdfast.core.explain import explain
+from holdfast.core.headroom import warning
 from holdfast.core.holds import Hold, hold, idle
-from holdfast.core.model import Backup, Home, Plan, Request, Retention
-from holdfast.core.planning import outcome_of
+from holdfast.core.model import Backup, CopyRule, Home, Plan, Request, Retention
+from holdfast.core.planning import outcome_of, source_place, why_not_carried
 from holdfast.core.pruning import (
     Location,
     PrunePlan,
@@ -16,8 +17,10 @@ from holdfast.core.pruning import (
     approved,
     foretold,
     left_behind,
+    nothing_kept,
     notice_of_change,
     offers,
+    overdue,
     plan_prune,
     put_off_untold,
     strangers,
@@ -26,36 +29,31 @@ from holdfast.core.pruning import (
 from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.retention import Verdict
 from holdfast.core.told import Told, known_before
-from holdfast.ports import Copier, Deadline, HoldList, Provider, RecordStore
+from holdfast.ports import Deadline, PrunePorts, Quotas, RecordStore
 from holdfast.usecases.sweep import sweep
 
 
-def prune_backups(
-    providers: Mapping[str, Provider],
-    copiers: Mapping[str, Copier],
-    hold_lists: Mapping[str, HoldList],
-    records: RecordStore,
-    plan: Plan,
-    request: Request,
-    home: Home,
-    deadline: Deadline,
-) -> Report:
+def prune_backups(ports: PrunePorts, plan: Plan, request: Request, home: Home, deadline: Deadline) -> Report:
     """Delete, one after the other, what the plan lets go and what still stands so right before the call.
 
     With `dry_run` the report has a line for every backup in every location, kept or deleted and why, and the
-    same as a table for people.
+    same as a table for people. Of a vault's plan it tells besides what is overdue.
     """
     started = time.monotonic()
-    cloud = _Cloud(providers=providers, copiers=copiers, hold_lists=hold_lists, plan=plan, home=home)
+    home = replace(home, vault_of=plan.vault_of)
+    cloud = _Cloud(ports=ports, plan=plan, home=home)
     standing, refusals = _list_all(cloud)
-    memory, forgotten = _remember(records, plan, request)
+    if not refusals and (nothing := nothing_kept(standing, plan, home)):
+        refusals = [nothing]
+    missing = overdue(standing, plan, request.slot, home)
+    memory, forgotten = _remember(ports.records, plan, request)
     if forgotten:
         standing, refusals = [], [*refusals, forgotten]
     rules = _Rules(
         plan=plan,
         request=request,
         home=home,
-        spared=_spared(memory.created, standing),
+        spared=_spared(memory.created, standing) | _overdue(missing),
         known=memory.known,
     )
     decision = _decide(standing, rules, memory)
@@ -78,14 +76,16 @@ def prune_backups(
         plan=plan.name,
         slot=request.slot,
         dry_run=request.dry_run,
-        outcomes=[*outcomes, *_left_behind(memory.created, decision.prune, request, home)],
+        outcomes=[*outcomes, *missing, *_left_behind(memory.created, decision.prune, request, home)],
         refusals=[*refusals, decision.refusal] if decision.refusal else refusals,
         notices=[decision.notice] if decision.notice else [],
+        warnings=_headroom(standing, ports.quotas),
         foretold=decision.tells,
         offers=decision.offers,
         approved=[request.approve] if decision.is_approved else [],
         text=text,
         seconds=time.monotonic() - started,
+        vault_of=plan.vault_of,
     )
 
 
@@ -139,7 +139,10 @@ def _deleted_unread(earlier: Report) -> list[Location]:
 
 
 def _created(records: RecordStore, plan: Plan, request: Request, told: Mapping[str, Told]) -> Report | None:
-    """What was created in this run; when people prune for a slot of its own, in the last run before it."""
+    """What was created in this run; when people prune for a slot of its own, in the last run before it.
+    `None` of a vault's plan, which creates nothing."""
+    if plan.vault_of:
+        return None
     created = records.load(plan.name, request.slot, Stage.CREATE)
     runs = [one.last for one in told.values() if one.last < request.slot]
     return created if created or not runs else records.load(plan.name, max(runs), Stage.CREATE)
@@ -152,21 +155,27 @@ def _created(records: RecordStore, plan: Plan, request: Request, told: Mapping[s
 class _Cloud:
     """What stands, and what people hold, as it is at the moment of the question."""
 
-    providers: Mapping[str, Provider]
-    copiers: Mapping[str, Copier]
-    hold_lists: Mapping[str, HoldList]
+    ports: PrunePorts
     plan: Plan
     home: Home
 
+    @property
+    def kinds(self) -> list[str]:
+        """Those of the plan; of a vault's plan those of which there can be copies in another account."""
+        kinds = sorted(self.plan.select.types)
+        if self.plan.vault_of is None:
+            return kinds
+        return [kind for kind in kinds if self.ports.copiers[kind].laws.to_accounts]
+
     def everything(self, kind: str) -> Standing:
         """All backups of a kind. Raises `HoldListError` when a hold is on nothing that stands."""
-        listed = self._listed(kind, self._locations(kind))
+        listed = self._listed(kind, self._places(kind))
         holds = self._holds(kind)
         unused = idle(holds, [one for backups in listed.values() for one in backups])
         if unused:
             names = ", ".join(f"{each.backups} ({each.reason})" for each in unused)
             raise HoldListError(
-                self.hold_lists[kind].place,
+                self.ports.hold_lists[kind].place,
                 [f"no backup that stands is called {names}: correct the name, or take the entry out"],
             )
         return self._standing(kind, listed, holds)
@@ -174,39 +183,45 @@ class _Cloud:
     def around(self, backup: Backup) -> Standing:
         """What the decision on one backup rests on: those of its resource.
 
-        An original is needed as long as a copy of it is not there. A copy is decided on where it stands.
+        What copies are made from is needed as long as they are not there. A copy that feeds no other is
+        decided on where it stands.
         """
-        at_home = backup.region == self.home.region
-        regions = self._locations(backup.kind) if at_home else [backup.region]
-        listed = self._listed(backup.kind, regions, backup.source)
+        copies = [
+            rule.place for rule in self._rules(backup.kind) if source_place(rule, self.home) == backup.place
+        ]
+        listed = self._listed(backup.kind, [backup.place, *copies], backup.source)
         # Read last: a listing takes its time, and a hold counts until the call is made.
         return self._standing(backup.kind, listed, self._holds(backup.kind))
 
-    def _locations(self, kind: str) -> list[str]:
-        return [self.home.region, *(rule.region for rule in self.plan.copies if kind in self.copiers)]
+    def _rules(self, kind: str) -> list[CopyRule]:
+        laws = self.ports.copiers[kind].laws
+        return [rule for rule in self.plan.copies if not why_not_carried(kind, laws, rule)]
+
+    def _places(self, kind: str) -> list[str]:
+        return [self.home.region, *(rule.place for rule in self._rules(kind))]
 
     def _holds(self, kind: str) -> Sequence[Hold]:
-        hold_list = self.hold_lists.get(kind)
+        hold_list = self.ports.hold_lists.get(kind)
         try:
             return hold_list.read() if hold_list else ()
         except ProviderError as error:
             place = hold_list.place if hold_list else ""
             raise HoldListError(place, [f"it cannot be read ({error})"]) from error
 
-    def _listed(self, kind: str, regions: Sequence[str], source: str = "") -> dict[str, Sequence[Backup]]:
-        # The home Region last: a listing takes its time, and what is about to be deleted mostly stands there.
-        return {region: self.providers[kind].backups(region, source) for region in reversed(regions)}
+    def _listed(self, kind: str, places: Sequence[str], source: str = "") -> dict[str, Sequence[Backup]]:
+        # The first place last: a listing takes its time, and what is about to be deleted mostly stands there.
+        return {place: self.ports.providers[kind].backups(place, source) for place in reversed(places)}
 
     def _standing(self, kind: str, listed: Mapping[str, Sequence[Backup]], holds: Sequence[Hold]) -> Standing:
-        by_region = {region: hold(backups, holds) for region, backups in listed.items()}
-        return Standing(kind=kind, by_region=by_region, copied=kind in self.copiers)
+        by_place = {place: hold(backups, holds) for place, backups in listed.items()}
+        return Standing(kind=kind, by_place=by_place, laws=self.ports.copiers[kind].laws)
 
 
 def _list_all(cloud: _Cloud) -> tuple[list[Standing], list[str]]:
     """What stands of each kind. A kind that could not be listed in one place is left alone in all."""
     standing: list[Standing] = []
     refusals: list[str] = []
-    for kind in sorted(cloud.plan.select.types):
+    for kind in cloud.kinds:
         try:
             standing.append(cloud.everything(kind))
         except ProviderError as error:
@@ -309,11 +324,16 @@ def _spared(created: Report | None, standing: Sequence[Standing]) -> dict[str, s
         backup.mark.source
         for kind in standing
         if kind.kind in _unlisted_kinds(created)
-        for backups in kind.by_region.values()
+        for backups in kind.by_place.values()
         for backup in backups
         if backup.mark is not None
     ]
     return spared | dict.fromkeys(unlisted, reason)
+
+
+def _overdue(missing: Iterable[Outcome]) -> dict[str, str]:
+    """The resources of which no new copy came: the older ones are what they have."""
+    return {one.resource: "its newest copy is overdue" for one in missing if one.state is State.FAILED}
 
 
 def _unlisted_kinds(created: Report | None) -> set[str]:
@@ -341,7 +361,7 @@ def _act(cloud: _Cloud, rules: _Rules, decision: _Decision, deadline: Deadline) 
         if objection:
             return _outcome(verdict, State.SKIPPED, objection)
         try:
-            cloud.providers[verdict.backup.kind].delete(verdict.backup)
+            cloud.ports.providers[verdict.backup.kind].delete(verdict.backup)
         except NotFound:
             return _outcome(verdict, State.SKIPPED, "it was gone already")
         return _outcome(verdict, State.DONE, verdict.reason)
@@ -361,6 +381,16 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
 # --- telling -----------------------------------------------------------------------------------------------
 
 
+def _headroom(standing: Iterable[Standing], quotas: Quotas) -> list[str]:
+    """Where so many backups stand that there will soon be no more. Of all stages this one lists them all."""
+    sentences = [
+        warning(kind.kind, place, backups, quotas.most(kind.kind, place))
+        for kind in standing
+        for place, backups in kind.by_place.items()
+    ]
+    return [one for one in sentences if one]
+
+
 def _announced(verdict: Verdict) -> Outcome:
     return _outcome(verdict, State.SKIPPED, verdict.reason)
 
@@ -378,4 +408,4 @@ def _outcome(verdict: Verdict, state: State, reason: str) -> Outcome:
     backup = verdict.backup
     action = Action.ANNOUNCE if verdict.later else Action.KEEP if verdict.keep else Action.DELETE
     source = backup.mark.source if backup.mark else backup.source
-    return outcome_of(action, state, backup.kind, source, backup.region, reason, backup)
+    return outcome_of(action, state, backup.kind, source, backup.place, reason, backup)

@@ -7,15 +7,20 @@ from datetime import timedelta
 from holdfast.core.errors import (
     AccessDenied,
     AlreadyExists,
+    CopySlotsFull,
     HoldfastError,
+    KeyUnusable,
     NoAnswer,
     NotFound,
     NotReady,
+    OutOfReach,
     ProviderError,
     QuotaReached,
     Throttled,
+    Unprepared,
 )
-from holdfast.core.report import Action, Outcome, State
+from holdfast.core.model import Plan, Request
+from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Deadline
 
 STOP_BEFORE_SECONDS = 60.0
@@ -32,19 +37,26 @@ from so much earlier on."""
 OUT_OF_TIME = "not begun, since the function's time was nearly over: a later sweep goes on"
 
 
-def sweep[Step](
+def nothing_to_do(stage: Stage, plan: Plan, request: Request) -> Report:
+    """The report of a stage that is none of a vault's plan's concern."""
+    return Report(
+        stage=stage, plan=plan.name, slot=request.slot, dry_run=request.dry_run, vault_of=plan.vault_of
+    )
+
+
+def sweep[Step, Told](
     steps: Sequence[Step],
-    act: Callable[[Step], Outcome],
-    instead: Callable[[Step, State, str], Outcome],
+    act: Callable[[Step], Told],
+    instead: Callable[[Step, State, str], Told],
     deadline: Deadline,
     workers: int = WORKERS,
-) -> list[Outcome]:
-    """An outcome for each step, in their order: of the act, or `instead` when it failed or came too late.
+) -> list[Told]:
+    """What became of each step, in their order: of the act, or `instead` when it failed or came too late.
 
     With one worker each act begins when the one before it is over.
     """
 
-    def one(step: Step) -> Outcome:
+    def one(step: Step) -> Told:
         if deadline() < STOP_BEFORE_SECONDS:
             return instead(step, State.PENDING, OUT_OF_TIME)
         try:
@@ -65,6 +77,8 @@ def sweep[Step](
 def state_of(error: ProviderError) -> tuple[State, str]:
     """What an error means for the resource, and what a person can do about it."""
     match error:
+        case CopySlotsFull():
+            return State.DEFERRED, f"no copy slot is free: a later sweep tries again ({error})"
         case Throttled():
             return State.DEFERRED, f"AWS took no more at that moment: a later sweep tries again ({error})"
         case NoAnswer():
@@ -73,12 +87,35 @@ def state_of(error: ProviderError) -> tuple[State, str]:
             return State.PENDING, f"busy: a later sweep tries again ({error})"
         case NotFound():
             return State.SKIPPED, f"gone since it was listed ({error})"
-        case QuotaReached():
-            return State.FAILED, f"the account's quota is reached: raise it, or prune ({error})"
-        case AccessDenied():
-            return State.FAILED, f"not permitted: see the function's role and the key's policy ({error})"
         case _:
-            return State.FAILED, str(error)
+            return State.FAILED, _what_to_do(error)
+
+
+def _what_to_do(error: ProviderError) -> str:
+    match error:
+        case QuotaReached():
+            return f"the account's quota is reached: raise it, or prune ({error})"
+        case KeyUnusable():
+            return (
+                "AWS cannot use the KMS key: it has to exist and be enabled, and its policy and the role of "
+                f"the function both have to allow it ({error})"
+            )
+        case Unprepared():
+            return error.message
+        case OutOfReach():
+            return (
+                "AWS cannot give the state of that instant, which lies before what it has kept since; the "
+                f"next slot will do ({error})"
+            )
+        case AccessDenied():
+            return f"not permitted: see the function's role and the key's policy ({error})"
+        case _:
+            return str(error)
+
+
+def always() -> bool:
+    """The turn of those that need none."""
+    return True
 
 
 def name_taken(error: AlreadyExists) -> str:
@@ -89,7 +126,7 @@ def name_taken(error: AlreadyExists) -> str:
     )
 
 
-def unlisted(action: Action, kind: str, region: str, error: ProviderError) -> Outcome:
+def unlisted(action: Action, kind: str, place: str, error: ProviderError) -> Outcome:
     """The outcome of everything of a kind that could not even be listed."""
     state, reason = state_of(error)
     return Outcome(
@@ -97,6 +134,6 @@ def unlisted(action: Action, kind: str, region: str, error: ProviderError) -> Ou
         state=State.FAILED if state is State.SKIPPED else state,
         kind=kind,
         resource="",
-        region=region,
+        region=place,
         reason=f"could not be listed: {reason}",
     )
