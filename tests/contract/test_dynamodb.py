@@ -69,7 +69,10 @@ def test_a_create_whose_answer_is_lost_is_sent_exactly_once(
 
 def test_a_client_that_retries_is_not_taken_for_creating(dynamodb: DynamoDBWorld) -> None:
     retrying = DynamoDBBackups(
-        client=dynamodb.dynamodb, once=lambda: dynamodb.dynamodb, tagging=dynamodb.tagging
+        client=dynamodb.dynamodb,
+        once=lambda: dynamodb.dynamodb,
+        tagging=dynamodb.tagging,
+        exports=dynamodb.exports,
     )
     with pytest.raises(ValueError, match="make second backups"):
         retrying.create(Resource(kind="dynamodb", arn=dynamodb.add_resource("orders")), MARK)
@@ -169,7 +172,8 @@ def test_states_are_told_and_deleted_backups_are_left_out(dynamodb: DynamoDBWorl
 
 
 def test_another_region_has_none_and_is_not_asked(dynamodb: DynamoDBWorld) -> None:
-    assert dynamodb.provider.backups(AWAY) == ()
+    dynamodb.provider.create(Resource(kind="dynamodb", arn=dynamodb.add_resource("orders")), MARK)
+    assert dynamodb.provider.backups(AWAY) == []
     assert dynamodb.pages.asked_of("ListBackups") == []
 
 

@@ -1,8 +1,9 @@
 """DynamoDB tables and their on-demand backups.
 
 Such a backup stands in its table's Region only, cannot carry tags, and cannot be copied: its name is its
-mark (see `core.naming`). CreateBackup takes no token that would make it safe to repeat, and two backups may
-bear one name. So a call whose answer was lost is never repeated here; the next sweep lists, and sees.
+mark (see `core.naming`), and what stands for a copy is an export (see `dynamodb_exports`). CreateBackup takes
+no token that would make it safe to repeat, and two backups may bear one name. So a call whose answer was lost
+is never repeated here; the next sweep lists, and sees.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +12,11 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import Pace, is_sent_once, paced, translated
+from holdfast.adapters.dynamodb_exports import REACH, DynamoDBExports
 from holdfast.adapters.tagging import Tagging
 from holdfast.core import naming
 from holdfast.core.errors import Throttled
-from holdfast.core.model import Backup, BackupState, Mark, Resource, name_of
+from holdfast.core.model import Backup, BackupState, CopyLaws, CopySettings, Mark, Resource, name_of
 from holdfast.ports import ResourceQuery
 
 if TYPE_CHECKING:
@@ -47,17 +49,23 @@ _DELETED = "DELETED"
 
 
 class DynamoDBBackups:
-    """The provider of kind `dynamodb`. `once` makes a client that never retries by itself, when a backup
-    is to be made."""
+    """The provider and copier of kind `dynamodb`. `once` makes a client that never retries by itself, when a
+    backup is to be made. `exports` are what stands in other Regions."""
 
     def __init__(
-        self, *, client: "DynamoDBClient", once: "Callable[[], DynamoDBClient]", tagging: Tagging
+        self,
+        *,
+        client: "DynamoDBClient",
+        once: "Callable[[], DynamoDBClient]",
+        tagging: Tagging,
+        exports: DynamoDBExports,
     ) -> None:
         self._client = client
         self._make_once = once
         self._made_once: DynamoDBClient | None = None
         self._making = Lock()
         self._tagging = tagging
+        self._exports = exports
         self._home = client.meta.region_name
         self._create_pace = Pace(CREATE_BACKUP_LIMIT * CREATE_SHARE)
         self._delete_pace = Pace(DELETE_BACKUP_LIMIT * SHARE)
@@ -67,6 +75,12 @@ class DynamoDBBackups:
     def kind(self) -> str:
         return KIND
 
+    @property
+    def laws(self) -> CopyLaws:
+        return CopyLaws(
+            service=KIND, key_for_unencrypted=True, reach=REACH, to_accounts=False, to_buckets=True
+        )
+
     def resources(self, query: ResourceQuery) -> Sequence[Resource]:
         """The tables. Their state is not known, since telling it takes a call for each table: a table that
         is not ready shows as `NotReady` when its backup is made."""
@@ -74,9 +88,9 @@ class DynamoDBBackups:
         arns = self._every_table() if query.everything else list(tags)
         return [Resource(kind=KIND, arn=arn, tags=tags.get(arn, {})) for arn in arns]
 
-    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
-        if region != self._home:
-            return ()
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
+        if place != self._home:
+            return self._exports.backups(place, source)
         wanted: ListBackupsInputPaginateTypeDef = {
             "BackupType": "USER",
             "PaginationConfig": {"PageSize": PAGE_SIZE},
@@ -86,7 +100,7 @@ class DynamoDBBackups:
         if since:
             wanted["TimeRangeLowerBound"] = since
         pages = self._client.get_paginator("list_backups").paginate(**wanted)
-        with translated(KIND, source or region, "ListBackups"):
+        with translated(KIND, source or place, "ListBackups"):
             return [
                 self._listed(summary)
                 for page in paced(pages, self._list_pace, "LastEvaluatedBackupArn")
@@ -103,7 +117,13 @@ class DynamoDBBackups:
                 self._create_pace.hold(FIRST_HOLD_SECONDS * 2**attempt)
         return self._create(resource, mark)
 
+    def copy(self, backup: Backup, place: str, mark: Mark, settings: CopySettings) -> Backup:
+        return self._exports.copy(backup, place, mark, settings)
+
     def delete(self, backup: Backup) -> None:
+        if backup.place != self._home:
+            self._exports.delete(backup)
+            return
         self._delete_pace.wait()
         with translated(KIND, backup.arn, "DeleteBackup"):
             self._client.delete_backup(BackupArn=backup.arn)
