@@ -1,18 +1,28 @@
 """moto in this process, and each kind's world on it and in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from tests.contract.kinds import AuroraWorld, DynamoDBWorld, RdsWorld, World, fakes, on_moto
-from tests.fakes import ACCOUNT, KINDS
+from tests.contract.kinds import (
+    AuroraWorld,
+    DynamoDBWorld,
+    EbsWorld,
+    RdsWorld,
+    World,
+    fakes,
+    on_moto,
+)
+from tests.fakes import ACCOUNT, KINDS, Kind
 
 
 @pytest.fixture
-def aws() -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert DEFAULT_ACCOUNT_ID == ACCOUNT
+    # More than a thousand images and their snapshots, which every test would wait for.
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with mock_aws():
         yield
 
@@ -31,9 +41,25 @@ def world(request: pytest.FixtureRequest) -> World:
     return _build(request)
 
 
-@pytest.fixture(params=[name for name in [*on_moto(), *fakes()] if KINDS[name.split("-")[0]].tagged])
+def _worlds_of(fits: Callable[[Kind], bool]) -> list[str]:
+    return [name for name in [*on_moto(), *fakes()] if fits(KINDS[name.split("-")[0]])]
+
+
+@pytest.fixture(params=_worlds_of(lambda kind: kind.tagged))
 def copying(request: pytest.FixtureRequest) -> World:
-    """Every kind that can be copied."""
+    """Every kind whose backups are copied by one call."""
+    return _build(request)
+
+
+@pytest.fixture(params=_worlds_of(lambda kind: kind.laws.service == "rds"))
+def database(request: pytest.FixtureRequest) -> World:
+    """Every kind that can be stopped."""
+    return _build(request)
+
+
+@pytest.fixture(params=_worlds_of(lambda kind: kind.grouped))
+def grouping(request: pytest.FixtureRequest) -> World:
+    """Every kind whose resources can be backed up together."""
     return _build(request)
 
 
@@ -57,3 +83,8 @@ def rds(aws: None) -> RdsWorld:
 @pytest.fixture
 def aurora(aws: None) -> AuroraWorld:
     return AuroraWorld()
+
+
+@pytest.fixture
+def ebs(aws: None) -> EbsWorld:
+    return EbsWorld()

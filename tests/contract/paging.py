@@ -24,6 +24,9 @@ class Listing:
 
 
 LISTINGS = (
+    Listing("ec2.DescribeInstances", "Reservations", "MaxResults", "NextToken", "NextToken", moto_pages=True),
+    Listing("ec2.DescribeSnapshots", "Snapshots", "MaxResults", "NextToken", "NextToken"),
+    Listing("ec2.DescribeVolumes", "Volumes", "MaxResults", "NextToken", "NextToken"),
     Listing("rds.DescribeDBInstances", "DBInstances", "MaxRecords", "Marker", "Marker", moto_pages=True),
     Listing("rds.DescribeDBClusters", "DBClusters", "MaxRecords", "Marker", "Marker"),
     Listing("rds.DescribeDBSnapshots", "DBSnapshots", "MaxRecords", "Marker", "Marker"),

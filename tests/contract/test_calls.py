@@ -22,12 +22,16 @@ from holdfast.adapters.calls import ATTEMPTS, Pace, client_config, is_sent_once,
 from holdfast.core.errors import (
     AccessDenied,
     AlreadyExists,
+    CopySlotsFull,
+    KeyUnusable,
     NoAnswer,
     NotFound,
     NotReady,
+    OutOfReach,
     ProviderError,
     QuotaReached,
     Throttled,
+    Unprepared,
 )
 from tests.contract.clock import Clock
 from tests.contract.kinds import DynamoDBWorld
@@ -169,7 +173,16 @@ def error_of(code: str, message: str = "", status: int = 400) -> ProviderError:
         ("TableInUseException", NotReady),
         ("BackupInUseException", NotReady),
         ("ContinuousBackupsUnavailableException", NotReady),
-        ("KMSKeyNotAccessibleFault", AccessDenied),
+        ("KMSKeyNotAccessibleFault", KeyUnusable),
+        ("InvalidKmsKey.InvalidState", KeyUnusable),
+        ("KMSInvalidStateException", KeyUnusable),
+        ("InvalidSnapshot.NotFound", NotFound),
+        ("ExportNotFoundException", NotFound),
+        ("InvalidExportTimeException", OutOfReach),
+        ("PointInTimeRecoveryUnavailableException", Unprepared),
+        ("ResourceLimitExceeded", CopySlotsFull),
+        ("SnapshotLimitExceeded", QuotaReached),
+        ("ConcurrentSnapshotLimitExceeded", Throttled),
         ("AccessDenied", AccessDenied),
         ("AccessDeniedException", AccessDenied),
         ("UnauthorizedOperation", AccessDenied),
@@ -201,8 +214,8 @@ def test_a_code_becomes_the_class_that_says_what_to_do(code: str, expected: type
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("Cannot copy more than 5 snapshots across regions", Throttled),
-        ("Cannot copy more than 20 snapshots across regions.", Throttled),
+        ("Cannot copy more than 5 snapshots across regions", CopySlotsFull),
+        ("Cannot copy more than 20 snapshots across regions.", CopySlotsFull),
         ("Cannot create more than 100 manual snapshots", QuotaReached),
         ("The request would exceed the maximum number of snapshots.", QuotaReached),
         ("", QuotaReached),
@@ -214,7 +227,7 @@ def test_one_code_of_two_meanings_is_told_apart_by_its_message(
 ) -> None:
     error = error_of(code, message)
     assert type(error) is expected
-    assert error.retryable is (expected is Throttled)
+    assert error.retryable is (expected is CopySlotsFull)
 
 
 def test_an_unknown_code_is_kept_and_not_repeated() -> None:
@@ -277,6 +290,8 @@ USED = {
         "CreateDBClusterSnapshot",
         "CopyDBSnapshot",
         "CopyDBClusterSnapshot",
+        "ModifyDBSnapshotAttribute",
+        "ModifyDBClusterSnapshotAttribute",
         "DeleteDBSnapshot",
         "DeleteDBClusterSnapshot",
     ],
@@ -286,6 +301,7 @@ NOTHING_TO_DO_ABOUT = {
     "CustomAvailabilityZoneNotFound",  # of RDS on VMware
     "InvalidParameterException",
     "PaginationTokenExpiredException",
+    "SharedSnapshotQuotaExceeded",  # shared with twenty accounts: only a person can know which to take back
 }
 
 

@@ -8,7 +8,17 @@ import pytest
 
 from holdfast.core import naming
 from holdfast.core.errors import AlreadyExists, NotFound, NotReady
-from holdfast.core.model import OPT_OUT, PLAN_TAG, Backup, BackupState, Mark, Resource, region_of
+from holdfast.core.model import (
+    OPT_OUT,
+    PLAN_TAG,
+    Backup,
+    BackupState,
+    CopySettings,
+    Mark,
+    Resource,
+    name_of,
+    region_of,
+)
 from holdfast.ports import Copier, ResourceQuery
 from tests.contract.kinds import World
 
@@ -49,7 +59,7 @@ def test_a_tagged_resource_is_listed_with_its_tags(world: World) -> None:
     arn = world.add_resource("orders", TAGS)
     world.add_resource("untagged")
     (found,) = world.provider.resources(TAGGED)
-    assert (found.kind, found.arn, found.name, found.region) == (world.kind, arn, "orders", world.home)
+    assert (found.kind, found.arn, found.name, found.region) == (world.kind, arn, name_of(arn), world.home)
     assert dict(found.tags) == TAGS
     assert found.unready == ""
 
@@ -146,7 +156,7 @@ def test_names_that_differ_beyond_the_limit_stay_apart(world: World) -> None:
     for arn in (first, second):
         names.add((world.provider.create(resource_of(world, arn), mark_for(arn)).id, arn))
     assert {one.mark.source for one in world.provider.backups(world.home) if one.mark} == {first, second}
-    assert len({name for name, _ in names}) == (2 if world.unique_names else 1)
+    assert len({name for name, _ in names}) == (2 if world.tagged else 1)
 
 
 def test_the_resource_s_tags_are_carried_over(world: World) -> None:
@@ -154,8 +164,8 @@ def test_the_resource_s_tags_are_carried_over(world: World) -> None:
     resource = replace(resource_of(world, arn), tags=TAGS | {"aws:cloudformation:stack-name": "shop"})
     world.provider.create(resource, mark_for(arn))
     (listed,) = world.provider.backups(world.home)
-    if world.unique_names:
-        assert dict(listed.tags) == {"team": "orders"} | naming.mark_tags(mark_for(arn))
+    if world.tagged:
+        assert dict(listed.tags) == {"team": "orders"} | world.tags_of(mark_for(arn))
     else:
         assert dict(listed.tags) == {}
 
@@ -177,11 +187,55 @@ def test_creating_twice(world: World) -> None:
 
 def test_a_resource_that_is_gone_is_not_found(world: World) -> None:
     arn = world.add_resource("orders")
-    gone = replace(resource_of(world, arn), arn=arn.replace("orders", "gone"))
+    gone = replace(resource_of(world, arn), arn=world.other(arn))
     with pytest.raises(NotFound) as raised:
         world.provider.create(gone, mark_for(gone.arn))
     assert not raised.value.retryable
     assert raised.value.code
+
+
+# Create together
+
+
+def test_what_belongs_together_is_listed_by_the_tags_of_what_it_belongs_to(grouping: World) -> None:
+    group, members = grouping.add_group(TAGS)
+    grouping.add_group({"team": "billing"})
+    found = grouping.provider.resources(TAGGED)
+    assert {one.arn for one in found} == set(members)
+    assert all(one.group == group and dict(one.group_tags) == TAGS for one in found)
+    assert all(dict(one.tags) == {} for one in found)
+
+
+def test_what_is_created_together_has_each_its_mark(grouping: World) -> None:
+    assert grouping.grouper is not None
+    _, members = grouping.add_group(TAGS)
+    resources = [resource_of(grouping, arn) for arn in reversed(members)]
+    marks = [mark_for(one.arn) for one in resources]
+    made = grouping.grouper.create_together(resources, marks)
+    assert [one.mark for one in made] == marks
+    assert [one.source for one in made] == [one.arn for one in resources]
+    listed = {one.arn: one.mark for one in grouping.provider.backups(grouping.home)}
+    assert listed == {one.arn: one.mark for one in made}
+    (alone,) = grouping.provider.backups(grouping.home, members[0])
+    assert alone.mark == mark_for(members[0])
+
+
+def test_one_of_a_group_that_is_left_out_has_no_backup(grouping: World) -> None:
+    assert grouping.grouper is not None
+    _, (first, second) = grouping.add_group(TAGS)
+    grouping.grouper.create_together([resource_of(grouping, second)], [mark_for(second)])
+    assert [one.source for one in grouping.provider.backups(grouping.home)] == [second]
+    assert list(grouping.provider.backups(grouping.home, first)) == []
+
+
+def test_a_copy_of_one_of_a_group_has_its_mark(grouping: World) -> None:
+    assert grouping.grouper is not None
+    _, members = grouping.add_group(TAGS)
+    resources = [resource_of(grouping, arn) for arn in members]
+    made = grouping.grouper.create_together(resources, [mark_for(arn) for arn in members])
+    copier_of(grouping).copy(made[1], grouping.away, copy_mark(made[1]), CopySettings())
+    (listed,) = grouping.provider.backups(grouping.away)
+    assert (listed.mark, listed.source) == (copy_mark(made[1]), members[1])
 
 
 # Others' backups
@@ -189,11 +243,11 @@ def test_a_resource_that_is_gone_is_not_found(world: World) -> None:
 
 def test_another_s_backup_is_listed_without_a_mark(world: World) -> None:
     arn = world.add_resource("orders", TAGS)
-    world.add_backup(arn, "before-the-migration", {"owner": "ana"})
+    made = world.add_backup(arn, "before-the-migration", {"owner": "ana"})
     (listed,) = world.provider.backups(world.home)
     assert listed.mark is None
     assert listed.source == arn
-    assert listed.id == "before-the-migration"
+    assert listed.id == made
 
 
 def test_two_stacks_tell_their_backups_apart(world: World) -> None:
@@ -237,7 +291,7 @@ def test_a_copy_stands_in_the_other_region_with_its_mark(copying: World, encrypt
     arn = copying.add_resource("orders", TAGS, encrypted=encrypted)
     made = copying.provider.create(resource_of(copying, arn), mark_for(arn))
     key = copying.key_in(copying.away) if encrypted else ""
-    begun = copier_of(copying).copy(made, copying.away, copy_mark(made), key)
+    begun = copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings(kms_key=key))
     (listed,) = copying.provider.backups(copying.away)
     assert listed.mark == begun.mark == replace(mark_for(arn), copy_of=made.arn)
     assert listed.is_copy
@@ -252,28 +306,35 @@ def test_a_copy_stands_in_the_other_region_with_its_mark(copying: World, encrypt
 def test_copies_are_listed_by_the_source_of_what_was_copied(copying: World) -> None:
     first, second = make(copying), make(copying, "billing")
     for made in (first, second):
-        copier_of(copying).copy(made, copying.away, copy_mark(made), "")
+        copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings())
     (listed,) = copying.provider.backups(copying.away, second.source)
     assert listed.mark == copy_mark(second)
 
 
-def test_copying_twice_says_that_it_exists(copying: World) -> None:
+def test_copying_twice(copying: World) -> None:
+    """Where names are unique the second call is told so; where they are not, two copies stand."""
     made = make(copying)
-    copier_of(copying).copy(made, copying.away, copy_mark(made), "")
-    with pytest.raises(AlreadyExists):
-        copier_of(copying).copy(made, copying.away, copy_mark(made), "")
+    first = copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings())
+    if copying.unique_names:
+        with pytest.raises(AlreadyExists):
+            copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings())
+        assert len(copying.provider.backups(copying.away)) == 1
+    else:
+        second = copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings())
+        assert second.arn != first.arn
+        assert [one.mark for one in copying.provider.backups(copying.away)] == [copy_mark(made)] * 2
 
 
 def test_copying_what_is_gone_says_so(copying: World) -> None:
     made = make(copying)
     copying.provider.delete(made)
     with pytest.raises(NotFound):
-        copier_of(copying).copy(made, copying.away, copy_mark(made), "")
+        copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings())
 
 
 def test_a_copy_is_deleted_where_it_stands(copying: World) -> None:
     made = make(copying)
-    copy = copier_of(copying).copy(made, copying.away, copy_mark(made), "")
+    copy = copier_of(copying).copy(made, copying.away, copy_mark(made), CopySettings())
     copying.provider.delete(copy)
     assert list(copying.provider.backups(copying.away)) == []
     assert [one.arn for one in copying.provider.backups(copying.home)] == [made.arn]
@@ -290,10 +351,10 @@ def test_a_person_s_copy_in_another_region_is_not_ours(copying: World, same_name
     assert theirs.mark is None
 
 
-def test_a_stopped_resource_says_so_and_that_a_person_must_act(copying: World) -> None:
-    arn = copying.add_resource("orders", TAGS)
-    copying.stop(arn)
-    (found,) = copying.provider.resources(TAGGED)
+def test_a_stopped_resource_says_so_and_that_a_person_must_act(database: World) -> None:
+    arn = database.add_resource("orders", TAGS)
+    database.stop(arn)
+    (found,) = database.provider.resources(TAGGED)
     assert "stopped" in found.unready
     assert not found.transient
 

@@ -1,7 +1,7 @@
 """What holds of RDS instances and clusters, beyond the contract."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,16 +13,18 @@ from holdfast.core import naming
 from holdfast.core.errors import (
     AccessDenied,
     AlreadyExists,
+    CopySlotsFull,
+    KeyUnusable,
     NotReady,
     ProviderError,
     QuotaReached,
     Throttled,
 )
-from holdfast.core.model import Backup, BackupState, Mark, Resource
-from holdfast.ports import ResourceQuery
+from holdfast.core.model import Backup, BackupState, CopyLaws, CopySettings, Mark, Resource, place_of
+from holdfast.ports import Copier, ResourceQuery
 from tests.contract.clock import CountingPace
 from tests.contract.kinds import AuroraWorld, RdsWorld
-from tests.fakes import AWAY, HOME
+from tests.fakes import ACCOUNT, AWAY, HOME
 
 SLOT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 EVERYTHING = ResourceQuery(everything=True)
@@ -60,6 +62,11 @@ def answer(world: RdsWorld, mark: Mark, region: str, **more: Any) -> dict[str, A
         "SnapshotType": "manual",
         "TagList": [{"Key": key, "Value": value} for key, value in naming.mark_tags(mark).items()],
     } | more
+
+
+def copier_of(world: RdsWorld) -> Copier:
+    assert world.copier is not None
+    return world.copier
 
 
 def listed(world: RdsWorld, region: str, *answers: dict[str, Any]) -> list[Backup]:
@@ -211,7 +218,11 @@ def test_automated_snapshots_are_never_listed(twin: RdsWorld) -> None:
         ("copying", BackupState.CREATING),
         ("pending", BackupState.CREATING),
         ("available", BackupState.AVAILABLE),
+        ("canceled", BackupState.FAILED),
+        ("cancelled", BackupState.FAILED),
+        ("error", BackupState.FAILED),
         ("failed", BackupState.FAILED),
+        ("incompatible-restore", BackupState.FAILED),
         ("deleting", BackupState.DELETING),
     ],
 )
@@ -239,6 +250,54 @@ def test_origin_and_size_are_as_rds_tells(twin: RdsWorld) -> None:
     assert found.source == words["arn"]
     assert found.mark is None
     assert found.size_bytes == 20 * 1024**3
+
+
+def test_the_key_is_as_rds_tells(twin: RdsWorld) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    plain, encrypted = listed(
+        twin, HOME, answer(twin, mark_of(twin), HOME), answer(twin, mark_of(twin), HOME, KmsKeyId=key)
+    )
+    assert (plain.kms_key, encrypted.kms_key) == ("", key)
+
+
+def test_option_group_and_tde_of_an_instance_are_as_rds_tells(rds: RdsWorld) -> None:
+    credential = "arn:aws:cloudhsm:us-east-1:123456789012:hapg-1"
+    plain, special = listed(
+        rds,
+        HOME,
+        answer(rds, mark_of(rds), HOME),
+        answer(rds, mark_of(rds), HOME, OptionGroupName="oracle", TdeCredentialArn=credential),
+    )
+    assert (plain.option_group, plain.tde) == ("", False)
+    assert (special.option_group, special.tde) == ("oracle", True)
+
+
+def test_a_copy_is_one_when_rds_or_our_mark_says_so(twin: RdsWorld) -> None:
+    """RDS need not tell of a copy that has just begun what it is made from."""
+    words = names_of(twin)
+    origin = words["snapshot_arn"].format(region=HOME, name="before")
+    ours = mark_of(twin, copy_of=origin)
+    begun, theirs = listed(
+        twin,
+        AWAY,
+        answer(twin, ours, AWAY, Status="creating"),
+        answer(twin, ours, AWAY, TagList=[], Status="creating", **{words["copied_from"]: origin}),
+    )
+    assert (begun.mark, begun.copied) == (ours, True)
+    assert (theirs.mark, theirs.copied) == (None, True)
+    (original,) = listed(twin, HOME, answer(twin, mark_of(twin), HOME))
+    assert not original.copied
+
+
+def test_the_region_that_an_instance_s_snapshot_is_from_says_whether_it_is_a_copy(rds: RdsWorld) -> None:
+    """RDS tells it of originals too: it is where they were created."""
+    original, theirs = listed(
+        rds,
+        AWAY,
+        answer(rds, mark_of(rds), AWAY, TagList=[], SourceRegion=AWAY),
+        answer(rds, mark_of(rds), AWAY, TagList=[], SourceRegion=HOME),
+    )
+    assert (original.copied, theirs.copied) == (False, True)
 
 
 def test_a_mark_counts_only_when_rds_tells_the_same_origin(twin: RdsWorld) -> None:
@@ -284,29 +343,56 @@ def test_a_source_is_asked_for_where_it_stands_only(twin: RdsWorld) -> None:
     assert here["MaxRecords"] == 100
 
 
-def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tags(twin: RdsWorld) -> None:
-    words = names_of(twin)
-    twin.add_resource("orders", TAGS)
-    (resource,) = twin.provider.resources(EVERYTHING)
-    made = twin.provider.create(resource, mark_of(twin))
+def copies_asked(world: RdsWorld, settings: CopySettings) -> tuple[Backup, Mark, dict[str, Any]]:
+    """What was copied to the other Region, with which mark, and what RDS was asked for."""
+    world.add_resource("orders", TAGS)
+    (resource,) = world.provider.resources(EVERYTHING)
+    made = world.provider.create(resource, mark_of(world))
     asked: list[dict[str, Any]] = []
-    twin.rds_away.meta.events.register_first(
-        f"before-parameter-build.rds.Copy{words['snapshot']}",
+    world.rds_away.meta.events.register_first(
+        f"before-parameter-build.rds.Copy{names_of(world)['snapshot']}",
         lambda params, **_: asked.append(dict(params)),
     )
-    copier = twin.copier
-    assert copier is not None
-    mark = mark_of(twin, copy_of=made.arn)
-    copier.copy(made, AWAY, mark, "")
-    next_night = replace(mark, slot=SLOT + timedelta(1))
-    copier.copy(replace(made, encrypted=True), AWAY, next_night, twin.key_in(AWAY))
-    plain, encrypted = asked
-    assert plain[f"Source{words['snapshot']}Identifier"] == made.arn
-    assert plain["SourceRegion"] == HOME
-    assert plain["CopyTags"] is False
-    assert {tag["Key"]: tag["Value"] for tag in plain["Tags"]} == TAGS | naming.mark_tags(mark)
-    assert "KmsKeyId" not in plain
-    assert encrypted["KmsKeyId"] == twin.key_in(AWAY)
+    mark = mark_of(world, copy_of=made.arn)
+    copier_of(world).copy(made, AWAY, mark, settings)
+    (request,) = asked
+    return made, mark, request
+
+
+def test_a_copy_is_asked_of_the_destination_with_the_source_s_region_and_our_tags(twin: RdsWorld) -> None:
+    snapshot = names_of(twin)["snapshot"]
+    made, mark, asked = copies_asked(twin, CopySettings())
+    tags = asked.pop("Tags")
+    assert {tag["Key"]: tag["Value"] for tag in tags} == TAGS | naming.mark_tags(mark)
+    assert len(tags) == len(TAGS | naming.mark_tags(mark))
+    assert asked == {
+        f"Source{snapshot}Identifier": made.arn,
+        f"Target{snapshot}Identifier": naming.snapshot_name(mark, twin.name_limit),
+        "SourceRegion": HOME,
+        "CopyTags": False,
+    }
+
+
+def test_a_copy_has_the_key_that_it_is_given(twin: RdsWorld) -> None:
+    _, _, asked = copies_asked(twin, CopySettings(kms_key=twin.key_in(AWAY)))
+    assert asked["KmsKeyId"] == twin.key_in(AWAY)
+
+
+def test_an_instance_s_copy_has_the_option_group_that_it_is_given(rds: RdsWorld) -> None:
+    _, _, asked = copies_asked(rds, CopySettings(option_group="oracle-away"))
+    assert asked["OptionGroupName"] == "oracle-away"
+
+
+def test_a_cluster_s_copy_has_no_option_group(aurora: AuroraWorld) -> None:
+    _, _, asked = copies_asked(aurora, CopySettings(option_group="oracle-away"))
+    assert "OptionGroupName" not in asked
+
+
+def test_both_kinds_share_their_copies_in_flight_and_only_instances_are_encrypted_by_a_copy(
+    rds: RdsWorld, aurora: AuroraWorld
+) -> None:
+    assert copier_of(rds).laws == CopyLaws(service="rds", key_for_unencrypted=True)
+    assert copier_of(aurora).laws == CopyLaws(service="rds", key_for_unencrypted=False)
 
 
 def test_a_backup_and_its_copy_know_which_resource_of_that_name_they_are_of(twin: RdsWorld) -> None:
@@ -315,34 +401,18 @@ def test_a_backup_and_its_copy_know_which_resource_of_that_name_they_are_of(twin
     assert resource.resource_id
     mark = replace(mark_of(twin), resource_id=resource.resource_id)
     made = twin.provider.create(resource, mark)
-    copier = twin.copier
-    assert copier is not None
-    copier.copy(made, AWAY, replace(mark, copy_of=made.arn), "")
+    copier_of(twin).copy(made, AWAY, replace(mark, copy_of=made.arn), CopySettings())
     for region in (HOME, AWAY):
         (listed,) = (one for one in twin.provider.backups(region) if one.mark)
         assert listed.resource_id == resource.resource_id
-
-
-def test_an_unencrypted_cluster_is_not_copied_with_a_key_which_aws_refuses(aurora: AuroraWorld) -> None:
-    aurora.add_resource("orders", TAGS)
-    (resource,) = aurora.provider.resources(EVERYTHING)
-    made = aurora.provider.create(resource, mark_of(aurora))
-    copier = aurora.copier
-    assert copier is not None
-    calls: list[object] = []
-    aurora.rds_away.meta.events.register("before-call.rds.*", lambda **call: calls.append(call))
-    with pytest.raises(ProviderError, match="encrypt the cluster, or take kms_key out of the plan's copy"):
-        copier.copy(made, AWAY, mark_of(aurora, copy_of=made.arn), aurora.key_in(AWAY))
-    assert calls == []
 
 
 def test_an_unencrypted_instance_is_encrypted_by_its_copy(rds: RdsWorld) -> None:
     rds.add_resource("orders", TAGS)
     (resource,) = rds.provider.resources(EVERYTHING)
     made = rds.provider.create(resource, mark_of(rds))
-    copier = rds.copier
-    assert copier is not None
-    copier.copy(made, AWAY, mark_of(rds, copy_of=made.arn), rds.key_in(AWAY))
+    settings = CopySettings(kms_key=rds.key_in(AWAY))
+    copier_of(rds).copy(made, AWAY, mark_of(rds, copy_of=made.arn), settings)
     (copy,) = rds.provider.backups(AWAY)
     assert copy.encrypted
 
@@ -357,28 +427,27 @@ def test_every_call_waits_for_its_region_s_pace(twin: RdsWorld) -> None:
         client.meta.events.register("before-call.rds.*", lambda region=region, **_: calls.append(region))
     resources = twin.provider.resources(EVERYTHING)
     made = [twin.provider.create(one, replace(mark_of(twin), source=one.arn)) for one in resources]
-    copier = twin.copier
-    assert copier is not None
     for one in made:
         assert one.mark is not None
-        copier.copy(one, AWAY, replace(one.mark, copy_of=one.arn), "")
+        copier_of(twin).copy(one, AWAY, replace(one.mark, copy_of=one.arn), CopySettings())
     twin.provider.backups(AWAY)
     twin.provider.delete(made[0])
     assert waits == calls == [HOME] * 5 + [AWAY] * 5 + [HOME]
 
 
-def test_each_region_s_client_is_made_once() -> None:
+def test_each_place_s_client_is_made_once_and_has_a_pace_of_its_own() -> None:
     made: list[str] = []
 
-    def client(region: str) -> Any:
-        made.append(region)
+    def client(place: str) -> Any:
+        made.append(place)
         return object()
 
-    regions = RdsRegions(clients=client, home=HOME, calls_per_second=5)
-    pairs = [regions.of(region) for region in (HOME, AWAY, HOME, AWAY)]
-    assert made == [HOME, AWAY]
-    assert pairs[0] == pairs[2]
-    assert pairs[0][1] is not pairs[1][1]
+    regions = RdsRegions(clients=client, home=HOME, account=ACCOUNT, calls_per_second=5)
+    vault = place_of(AWAY, "111122223333")
+    pairs = [regions.of(place) for place in (HOME, AWAY, vault, HOME, AWAY, vault)]
+    assert made == [HOME, AWAY, vault]
+    assert pairs[:3] == pairs[3:]
+    assert len({id(pace) for _, pace in pairs}) == 3
 
 
 # What is refused
@@ -417,9 +486,9 @@ def test_what_a_create_is_refused_for(
 @pytest.mark.parametrize(
     ("code", "message", "expected"),
     [
-        ("SnapshotQuotaExceeded", "Cannot copy more than 20 snapshots across regions", Throttled),
+        ("SnapshotQuotaExceeded", "Cannot copy more than 20 snapshots across regions", CopySlotsFull),
         ("SnapshotQuotaExceeded", "Cannot create more than 100 manual snapshots", QuotaReached),
-        ("KMSKeyNotAccessibleFault", "", AccessDenied),
+        ("KMSKeyNotAccessibleFault", "", KeyUnusable),
         ("Invalid{snapshot}State{fault}", "", NotReady),
         ("{snapshot}AlreadyExists{fault}", "", AlreadyExists),
     ],
@@ -430,11 +499,9 @@ def test_what_a_copy_is_refused_for(
     words = names_of(twin)
     code = code.format(snapshot=words["snapshot"], fault="Fault" if isinstance(twin, AuroraWorld) else "")
     (backup,) = listed(twin, HOME, answer(twin, mark_of(twin), HOME))
-    copier = twin.copier
-    assert copier is not None
     with Stubber(twin.rds_away) as stub:
         stub.add_client_error(f"copy_{words['call']}", code, message)
         with pytest.raises(ProviderError) as raised:
-            copier.copy(backup, AWAY, mark_of(twin, copy_of=backup.arn), "")
+            copier_of(twin).copy(backup, AWAY, mark_of(twin, copy_of=backup.arn), CopySettings())
     assert type(raised.value) is expected
     assert raised.value.resource == backup.arn

@@ -16,8 +16,7 @@ from holdfast.adapters.rds_common import (
     tag_list,
     tags_of,
 )
-from holdfast.core.errors import ProviderError
-from holdfast.core.model import Backup
+from holdfast.core.model import CopyLaws, CopySettings
 from holdfast.core.naming import CLUSTER_SNAPSHOT_LIMIT
 
 if TYPE_CHECKING:
@@ -39,9 +38,11 @@ class AuroraBackups(RdsApiBackups):
         describe="DescribeDBClusters",
         describe_snapshots="DescribeDBClusterSnapshots",
         create="CreateDBClusterSnapshot",
+        share="ModifyDBClusterSnapshotAttribute",
         copy="CopyDBClusterSnapshot",
         delete="DeleteDBClusterSnapshot",
     )
+    LAWS = CopyLaws(service="rds", key_for_unencrypted=False)
 
     def _databases(self, client: "RDSClient", pace: Pace) -> Iterator[Database]:
         pages = client.get_paginator("describe_db_clusters").paginate(
@@ -76,27 +77,30 @@ class AuroraBackups(RdsApiBackups):
         )
         return _snapshot(answer["DBClusterSnapshot"])
 
+    def _share(self, client: "RDSClient", identifier: str, account: str) -> None:
+        client.modify_db_cluster_snapshot_attribute(
+            DBClusterSnapshotIdentifier=identifier, AttributeName="restore", ValuesToAdd=[account]
+        )
+
     def _copy(
-        self, client: "RDSClient", backup: Backup, identifier: str, tags: Mapping[str, str], kms_key: str
+        self,
+        client: "RDSClient",
+        source: str,
+        from_region: str,
+        identifier: str,
+        tags: Mapping[str, str],
+        settings: CopySettings,
     ) -> Snapshot:
         request: CopyDBClusterSnapshotMessageTypeDef = {
-            "SourceDBClusterSnapshotIdentifier": backup.arn,
+            "SourceDBClusterSnapshotIdentifier": source,
             "TargetDBClusterSnapshotIdentifier": identifier,
-            "SourceRegion": backup.region,
             "CopyTags": False,
             "Tags": tag_list(tags),
         }
-        if kms_key and not backup.encrypted:
-            raise ProviderError(
-                self.KIND,
-                backup.arn,
-                self.NAMES.copy,
-                "UnencryptedSource",
-                "AWS refuses a key for an unencrypted cluster snapshot: encrypt the cluster, or take kms_key "
-                "out of the plan's copy",
-            )
-        if kms_key:
-            request["KmsKeyId"] = kms_key
+        if from_region:
+            request["SourceRegion"] = from_region
+        if settings.kms_key:
+            request["KmsKeyId"] = settings.kms_key
         answer = client.copy_db_cluster_snapshot(**request)
         return _snapshot(answer["DBClusterSnapshot"])
 
@@ -114,4 +118,5 @@ def _snapshot(answer: "DBClusterSnapshotTypeDef") -> Snapshot:
         copied_from=answer.get("SourceDBClusterSnapshotArn", ""),
         encrypted=answer.get("StorageEncrypted", False),
         size_gib=answer.get("AllocatedStorage", 0),
+        kms_key=answer.get("KmsKeyId", ""),
     )

@@ -20,12 +20,16 @@ from botocore.parsers import ResponseParserError
 from holdfast.core.errors import (
     AccessDenied,
     AlreadyExists,
+    CopySlotsFull,
+    KeyUnusable,
     NoAnswer,
     NotFound,
     NotReady,
+    OutOfReach,
     ProviderError,
     QuotaReached,
     Throttled,
+    Unprepared,
 )
 
 ATTEMPTS = 6
@@ -106,6 +110,10 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
             "DBClusterSnapshotNotFound",
             "DBInstanceNotFound",
             "DBSnapshotNotFound",
+            "ExportNotFound",
+            "InvalidInstanceID.NotFound",
+            "InvalidSnapshot.NotFound",
+            "InvalidVolume.NotFound",
             "NoSuchBucket",
             "NoSuchKey",
             "NotFound",
@@ -125,12 +133,6 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
             "InvalidAccessKeyId",
             "InvalidClientTokenId",
             "InvalidSecurity",
-            "KMSAccessDenied",
-            "KMSDisabled",
-            "KMSInvalidState",
-            "KMSKeyNotAccessible",
-            "KMSNotFound",
-            "KMSOptInRequired",
             "MissingAuthenticationToken",
             "NotAuthorized",
             "OptInRequired",
@@ -139,17 +141,35 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
             "UnrecognizedClient",
         }
     ),
-    QuotaReached: frozenset({"ServiceQuotaExceeded", "SnapshotQuotaExceeded"}),
+    KeyUnusable: frozenset(
+        {
+            "InvalidKmsKey.InvalidState",
+            "InvalidKmsKey.NotFound",
+            "KMSAccessDenied",
+            "KMSDisabled",
+            "KMSInvalidState",
+            "KMSKeyNotAccessible",
+            "KMSNotFound",
+            "KMSOptInRequired",
+        }
+    ),
+    OutOfReach: frozenset({"InvalidExportTime"}),
+    Unprepared: frozenset({"PointInTimeRecoveryUnavailable"}),
+    QuotaReached: frozenset({"ServiceQuotaExceeded", "SnapshotLimitExceeded", "SnapshotQuotaExceeded"}),
+    CopySlotsFull: frozenset({"ResourceLimitExceeded"}),
     Throttled: frozenset(
         {
             "BandwidthLimitExceeded",
+            "ConcurrentSnapshotLimitExceeded",
             "EC2Throttled",
             "KMSThrottling",
             "LimitExceeded",
+            "PendingSnapshotLimitExceeded",
             "ProvisionedThroughputExceeded",
             "RequestLimitExceeded",
             "RequestThrottled",
             "SlowDown",
+            "SnapshotCreationPerVolumeRateExceeded",
             "Throttled",
             "Throttling",
             "TooManyRequests",
@@ -159,6 +179,7 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
         {
             "BackupInUse",
             "ContinuousBackupsUnavailable",
+            "IncorrectState",
             "InvalidDBClusterSnapshotState",
             "InvalidDBClusterState",
             "InvalidDBInstanceState",
@@ -181,7 +202,9 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
 }
 """AWS's error codes, without the `Exception` or `Fault` that one service appends and its twin does not:
 RDS answers `DBSnapshotAlreadyExists` for an instance and `DBClusterSnapshotAlreadyExistsFault` for a
-cluster. From botocore's service models (`error.code`, else the shape's name) and the common errors."""
+cluster. From botocore's service models (`error.code`, else the shape's name), the common errors, and EC2's
+list of error codes, since its model has none. EC2's `ResourceLimitExceeded` is, of the calls made here, said
+of snapshot copies in flight alone."""
 
 _CLASS_OF = {code: error for error, codes in _CODES.items() for code in codes}
 
@@ -214,5 +237,5 @@ def _from_client_error(error: ClientError, kind: str, resource: str, operation: 
     if chosen is None:
         chosen = NoAnswer if status >= 500 else ProviderError
     if chosen is QuotaReached and _TOO_MANY_COPIES in message.lower():
-        chosen = Throttled
+        chosen = CopySlotsFull
     return chosen(kind, resource, operation, code, message)

@@ -13,7 +13,7 @@ from holdfast.adapters.rds_common import (
     tag_list,
     tags_of,
 )
-from holdfast.core.model import Backup
+from holdfast.core.model import CopyLaws, CopySettings
 from holdfast.core.naming import INSTANCE_SNAPSHOT_LIMIT
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ class RdsBackups(RdsApiBackups):
         describe="DescribeDBInstances",
         describe_snapshots="DescribeDBSnapshots",
         create="CreateDBSnapshot",
+        share="ModifyDBSnapshotAttribute",
         copy="CopyDBSnapshot",
         delete="DeleteDBSnapshot",
     )
+    LAWS = CopyLaws(service="rds")
 
     def _databases(self, client: "RDSClient", pace: Pace) -> Iterator[Database]:
         pages = client.get_paginator("describe_db_instances").paginate(
@@ -68,18 +70,32 @@ class RdsBackups(RdsApiBackups):
         )
         return _snapshot(answer["DBSnapshot"])
 
+    def _share(self, client: "RDSClient", identifier: str, account: str) -> None:
+        client.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=identifier, AttributeName="restore", ValuesToAdd=[account]
+        )
+
     def _copy(
-        self, client: "RDSClient", backup: Backup, identifier: str, tags: Mapping[str, str], kms_key: str
+        self,
+        client: "RDSClient",
+        source: str,
+        from_region: str,
+        identifier: str,
+        tags: Mapping[str, str],
+        settings: CopySettings,
     ) -> Snapshot:
         request: CopyDBSnapshotMessageTypeDef = {
-            "SourceDBSnapshotIdentifier": backup.arn,
+            "SourceDBSnapshotIdentifier": source,
             "TargetDBSnapshotIdentifier": identifier,
-            "SourceRegion": backup.region,
             "CopyTags": False,
             "Tags": tag_list(tags),
         }
-        if kms_key:
-            request["KmsKeyId"] = kms_key
+        if from_region:
+            request["SourceRegion"] = from_region
+        if settings.kms_key:
+            request["KmsKeyId"] = settings.kms_key
+        if settings.option_group:
+            request["OptionGroupName"] = settings.option_group
         answer = client.copy_db_snapshot(**request)
         return _snapshot(answer["DBSnapshot"])
 
@@ -97,4 +113,8 @@ def _snapshot(answer: "DBSnapshotTypeDef") -> Snapshot:
         copied_from=answer.get("SourceDBSnapshotIdentifier", ""),
         encrypted=answer.get("Encrypted", False),
         size_gib=answer.get("AllocatedStorage", 0),
+        kms_key=answer.get("KmsKeyId", ""),
+        origin_region=answer.get("SourceRegion", ""),
+        option_group=answer.get("OptionGroupName", ""),
+        tde=bool(answer.get("TdeCredentialArn")),
     )

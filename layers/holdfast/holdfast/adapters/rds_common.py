@@ -11,10 +11,24 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
+from holdfast.adapters.accounts import Keys
 from holdfast.adapters.calls import Pace, translated
 from holdfast.adapters.tagging import Tagging
 from holdfast.core import naming
-from holdfast.core.model import Backup, BackupState, Mark, Resource, name_of, region_of
+from holdfast.core.errors import Unprepared
+from holdfast.core.model import (
+    Backup,
+    BackupState,
+    CopyLaws,
+    CopySettings,
+    Mark,
+    Resource,
+    account_in,
+    account_of,
+    name_of,
+    region_in,
+    region_of,
+)
 from holdfast.ports import ResourceQuery
 
 if TYPE_CHECKING:
@@ -44,34 +58,44 @@ _STOPPED = frozenset({"stopped", "stopping"})
 
 _SNAPSHOT_STATES = {
     "available": BackupState.AVAILABLE,
+    "canceled": BackupState.FAILED,
+    "cancelled": BackupState.FAILED,
     "deleted": BackupState.DELETING,
     "deleting": BackupState.DELETING,
     "error": BackupState.FAILED,
     "failed": BackupState.FAILED,
+    "incompatible-parameters": BackupState.FAILED,
+    "incompatible-restore": BackupState.FAILED,
 }
-"""Every other word (`creating`, `copying`, `pending` …) is one of a snapshot that is not yet usable."""
+"""Every other word (`creating`, `copying`, `pending` …) is one of a snapshot that is not yet usable. RDS has
+no full list of them: these are from its API reference, from what botocore's waiters give up at, and
+`cancelled` for a copy that was called off."""
 
 _AUTOMATED = ("rds:", "awsbackup:")
 """How the identifiers begin of those that RDS and AWS Backup made and delete themselves."""
 
 
 class RdsRegions:
-    """The RDS clients, and how fast each Region may be called. One object serves both kinds, since both
-    use the same API, and RDS publishes no rate: `calls_per_second` is per Region over both."""
+    """The RDS clients, and how fast each place may be called. One object serves both kinds, since both
+    use the same API, and RDS publishes no rate: `calls_per_second` is per place over both. `home` and
+    `account` are the stack's own."""
 
-    def __init__(self, *, clients: "Callable[[str], RDSClient]", home: str, calls_per_second: float) -> None:
+    def __init__(
+        self, *, clients: "Callable[[str], RDSClient]", home: str, account: str, calls_per_second: float
+    ) -> None:
         self.home = home
+        self.account = account
         self._make = clients
         self._per_second = calls_per_second
         self._made: dict[str, tuple[RDSClient, Pace]] = {}
         self._lock = Lock()
 
-    def of(self, region: str) -> "tuple[RDSClient, Pace]":
-        """The client and the pace of a Region, made when they are first asked for."""
+    def of(self, place: str) -> "tuple[RDSClient, Pace]":
+        """The client and the pace of a place, made when they are first asked for."""
         with self._lock:
-            if region not in self._made:
-                self._made[region] = (self._make(region), Pace(self._per_second))
-            return self._made[region]
+            if place not in self._made:
+                self._made[place] = (self._make(place), Pace(self._per_second))
+            return self._made[place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +110,8 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A snapshot of an instance or of a cluster. `copied_from` is the ARN of the snapshot it is a copy of."""
+    """A snapshot of an instance or of a cluster. `copied_from` is the ARN of the snapshot it is a copy of,
+    and `origin_region` the Region that it was made in or copied from."""
 
     arn: str
     id: str
@@ -96,6 +121,10 @@ class Snapshot:
     copied_from: str
     encrypted: bool
     size_gib: int
+    kms_key: str
+    origin_region: str = ""
+    option_group: str = ""
+    tde: bool = False
 
 
 class RdsApiBackups(ABC):
@@ -111,14 +140,20 @@ class RdsApiBackups(ABC):
     ARN_TYPE: ClassVar[str]
     """What stands before its name in an ARN."""
     NAMES: ClassVar["OperationNames"]
+    LAWS: ClassVar[CopyLaws]
 
-    def __init__(self, *, regions: RdsRegions, tagging: Tagging) -> None:
+    def __init__(self, *, regions: RdsRegions, tagging: Tagging, keys: Keys) -> None:
         self._regions = regions
         self._tagging = tagging
+        self._keys = keys
 
     @property
     def kind(self) -> str:
         return self.KIND
+
+    @property
+    def laws(self) -> CopyLaws:
+        return self.LAWS
 
     def resources(self, query: ResourceQuery) -> Sequence[Resource]:
         tagged = (
@@ -134,14 +169,15 @@ class RdsApiBackups(ABC):
                 if tagged is None or database.arn in tagged
             ]
 
-    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:  # noqa: ARG002
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:  # noqa: ARG002
         """All of them, whatever `since`: RDS cannot list by time."""
-        client, pace = self._regions.of(region)
+        client, pace = self._regions.of(place)
         # Only where the source stands does RDS know its snapshots by it. A copy's source is in our mark.
-        database = name_of(source) if source and region_of(source) == region else ""
-        with translated(self.KIND, source or region, self.NAMES.describe_snapshots):
+        stands_there = source and (region_of(source), account_of(source)) == (place, self._regions.account)
+        database = name_of(source) if stands_there else ""
+        with translated(self.KIND, source or place, self.NAMES.describe_snapshots):
             found = [
-                self._backup(snapshot, region)
+                self._backup(snapshot, place)
                 for snapshot in self._snapshots(client, pace, database)
                 if not snapshot.id.startswith(_AUTOMATED)
             ]
@@ -156,17 +192,20 @@ class RdsApiBackups(ABC):
             snapshot = self._create(client, resource.name, identifier, tags)
         return self._as_backup(snapshot, self._regions.home, mark.source, tags, mark)
 
-    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
-        client, pace = self._regions.of(region)
+    def copy(self, backup: Backup, place: str, mark: Mark, settings: CopySettings) -> Backup:
+        if account := account_in(place):
+            self._share_with(account, backup)
+        client, pace = self._regions.of(place)
         tags = naming.tags_for(mark, backup.tags)
         identifier = naming.snapshot_name(mark, self.LIMIT)
+        from_region = backup.region if backup.region != region_in(place) else ""
         pace.wait()
         with translated(self.KIND, backup.arn, self.NAMES.copy):
-            snapshot = self._copy(client, backup, identifier, tags, kms_key)
-        return self._as_backup(snapshot, region, mark.source, tags, mark)
+            snapshot = self._copy(client, backup.arn, from_region, identifier, tags, settings)
+        return self._as_backup(snapshot, place, mark.source, tags, mark)
 
     def delete(self, backup: Backup) -> None:
-        client, pace = self._regions.of(backup.region)
+        client, pace = self._regions.of(backup.place)
         pace.wait()
         with translated(self.KIND, backup.arn, self.NAMES.delete):
             self._delete(client, backup.id)
@@ -185,14 +224,51 @@ class RdsApiBackups(ABC):
     ) -> Snapshot: ...
 
     @abstractmethod
+    def _share(self, client: "RDSClient", identifier: str, account: str) -> None:
+        """Let another account copy and restore the snapshot. Doing it again changes nothing."""
+
+    @abstractmethod
     def _copy(
-        self, client: "RDSClient", backup: Backup, identifier: str, tags: Mapping[str, str], kms_key: str
+        self,
+        client: "RDSClient",
+        source: str,
+        from_region: str,
+        identifier: str,
+        tags: Mapping[str, str],
+        settings: CopySettings,
     ) -> Snapshot:
-        """`client` is the destination's. No tags are taken from the source: AWS's own among them would
-        make the call fail."""
+        """`client` is the destination's, `source` the ARN of the snapshot, and `from_region` its Region when
+        that is another one. No tags are taken from the source: AWS's own among them would make the call
+        fail."""
 
     @abstractmethod
     def _delete(self, client: "RDSClient", identifier: str) -> None: ...
+
+    def _share_with(self, account: str, backup: Backup) -> None:
+        """Share a backup, unless it can be told beforehand that RDS would refuse."""
+        if why := self._unshareable(backup, account):
+            raise Unprepared(self.KIND, backup.arn, self.NAMES.share, "CannotBeShared", why)
+        client, pace = self._regions.of(backup.region)
+        pace.wait()
+        with translated(self.KIND, backup.arn, self.NAMES.share):
+            self._share(client, backup.id, account)
+
+    def _unshareable(self, backup: Backup, account: str) -> str:
+        """Why RDS lets nobody share it, and what to do; empty when it can be shared. From RDS's user guide,
+        "Sharing encrypted snapshots"."""
+        if backup.tde:
+            return (
+                "it is encrypted by the database engine too (TDE), and RDS shares no such snapshot: take "
+                f"{self.WORD} {name_of(backup.source)} out of the plan that copies to account {account}"
+            )
+        if backup.encrypted and self._keys.managed_by_aws(backup.kms_key):
+            return (
+                "it is encrypted with the AWS managed key (aws/rds), and RDS shares no such snapshot with "
+                f"account {account}. Either let the plan copy it to another Region with a key of your own "
+                f"first, and from there to the account; or move the {self.WORD} to a key of your own, by "
+                "restoring it from a copy of a snapshot that was made with that key"
+            )
+        return ""
 
     def _resource(self, database: Database) -> Resource:
         unready, transient = readiness(self.WORD, database.status)
@@ -205,22 +281,26 @@ class RdsApiBackups(ABC):
             transient=transient,
         )
 
-    def _backup(self, snapshot: Snapshot, region: str) -> Backup:
+    def _backup(self, snapshot: Snapshot, place: str) -> Backup:
         """A listed snapshot as a backup: ours when name, tags and origin agree."""
         source = self._source(snapshot)
         mark = naming.mark_from_tags(snapshot.id, snapshot.tags, self.LIMIT)
         if mark is None or not _came_from(snapshot, source, mark):
-            return self._as_backup(snapshot, region, source, snapshot.tags)
-        return self._as_backup(snapshot, region, mark.source, snapshot.tags, mark)
+            return self._as_backup(snapshot, place, source, snapshot.tags)
+        return self._as_backup(snapshot, place, mark.source, snapshot.tags, mark)
 
     def _as_backup(
-        self, snapshot: Snapshot, region: str, source: str, tags: Mapping[str, str], mark: Mark | None = None
+        self, snapshot: Snapshot, place: str, source: str, tags: Mapping[str, str], mark: Mark | None = None
     ) -> Backup:
+        region = region_in(place)
+        # RDS may not tell it yet of a copy that has just begun. Our mark does.
+        copied = bool(snapshot.copied_from or (mark and mark.copy_of))
         return Backup(
             kind=self.KIND,
             arn=snapshot.arn,
             id=snapshot.id,
             region=region,
+            account=account_in(place),
             source=source,
             resource_id=mark.resource_id if mark else "",
             state=_SNAPSHOT_STATES.get(snapshot.status, BackupState.CREATING),
@@ -229,11 +309,15 @@ class RdsApiBackups(ABC):
             tags=tags,
             encrypted=snapshot.encrypted,
             size_bytes=snapshot.size_gib * GIB,
+            copied=copied or snapshot.origin_region not in ("", region),
+            kms_key=snapshot.kms_key,
+            option_group=snapshot.option_group,
+            tde=snapshot.tde,
         )
 
     def _source(self, snapshot: Snapshot) -> str:
-        """The ARN of the database, as far as AWS tells: of a copy from another Region it is the Region
-        that it was copied from last."""
+        """The ARN of the database, as far as AWS tells: of a copy it has the Region and the account that it
+        was copied from last."""
         origin = snapshot.copied_from if snapshot.copied_from.startswith("arn:") else snapshot.arn
         return f"{_region_prefix(origin)}{self.ARN_TYPE}:{snapshot.database}"
 
@@ -245,6 +329,7 @@ class OperationNames:
     describe: str
     describe_snapshots: str
     create: str
+    share: str
     copy: str
     delete: str
 
@@ -277,8 +362,8 @@ def _came_from(snapshot: Snapshot, source: str, mark: Mark) -> bool:
         return False
     if not mark.copy_of:
         return source == mark.source and not snapshot.copied_from
-    copied_here = not mark.copy_of.startswith(_region_prefix(snapshot.arn))
-    return copied_here and snapshot.copied_from in ("", mark.copy_of)
+    from_elsewhere = not mark.copy_of.startswith(_region_prefix(snapshot.arn))
+    return from_elsewhere and snapshot.copied_from in ("", mark.copy_of)
 
 
 def _region_prefix(arn: str) -> str:
