@@ -42,7 +42,7 @@ FIND_PYTHON := for candidate in "$$(command -v python3.13)" "$$(pyenv prefix 3.1
 ##@ See it
 
 .PHONY: demo
-demo: build ## Fourteen nights of a small company's backups, on this machine
+demo: build ## Fifteen nights of a small company's backups, on this machine
 	$(PYTHON) -m local.demo
 
 .PHONY: cloud
@@ -67,16 +67,17 @@ test: build ## All tests (some of them only: make test TESTS=tests/unit)
 
 # What the default run does with few examples, with many. restic is compared where it is installed.
 .PHONY: soak
-soak: build ## The long proofs of retention: 5,000 examples each, restic, planted bugs, a million backups
+soak: build ## The long proofs: 5,000 examples each, 1,000 copies, restic, planted bugs, a million backups
 	@command -v restic >/dev/null || echo 'There is no restic here: the comparison with it is skipped.' \
 		'On Debian and Ubuntu: "apt-get install restic".'
 	HYPOTHESIS_PROFILE=long $(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m 'not slow' $(PROPERTIES)
-	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow -rP tests/differential
+	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow -rP tests/differential \
+		tests/integration/test_copies_arrive.py
 	$(MAKE) --no-print-directory mutants
 	$(PYTHON) -m local.bench.retention
 
 .PHONY: mutants
-mutants: .venv/made ## Planted bugs in the pruning, and which test catches each
+mutants: .venv/made ## Planted bugs in pruning and copying, and which test catches each
 	$(PYTHON) -m tests.mutation
 
 PROPERTIES := tests/unit/test_retention.py tests/unit/test_pruning.py tests/unit/test_spans.py \
@@ -85,7 +86,7 @@ PROPERTIES := tests/unit/test_retention.py tests/unit/test_pruning.py tests/unit
 .PHONY: lint
 lint: .venv/made .cache/sam/made ## Style and mistakes in the code and in the template
 	$(PYTHON) -m ruff check $(CODE)
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint template.yaml template-copy-region.yaml template-vault-account.yaml
 	$(SAM) validate --lint --template-file template.yaml
 
 .PHONY: types

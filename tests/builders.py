@@ -1,23 +1,32 @@
 """Short ways to say what a test is about. Nothing here decides anything."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from holdfast.core.model import (
     Backup,
     BackupState,
     Breaker,
+    CopyLaws,
     CopyRule,
     Home,
     KeepPolicy,
     Mark,
+    Origin,
     Plan,
     Request,
     Resource,
     Selection,
     region_of,
 )
-from holdfast.core.naming import CLUSTER_SNAPSHOT_LIMIT, INSTANCE_SNAPSHOT_LIMIT, backup_name, snapshot_name
+from holdfast.core.naming import (
+    CLUSTER_SNAPSHOT_LIMIT,
+    EBS_NAME_LIMIT,
+    INSTANCE_SNAPSHOT_LIMIT,
+    backup_name,
+    snapshot_name,
+)
 
 STACK = "holdfast"
 HOME_REGION = "us-east-1"
@@ -29,8 +38,13 @@ NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/orders"
 DATABASE = "arn:aws:rds:us-east-1:123456789012:db:orders"
 CLUSTER = "arn:aws:rds:us-east-1:123456789012:cluster:orders"
+VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0123456789abcdef0"
 TAGS = {"holdfast:plan": "nightly"}
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+COPIED = CopyLaws(service="rds")
+EXPORTED = CopyLaws(service="dynamodb", reach=timedelta(days=35), to_accounts=False, to_buckets=True)
+"""Of kinds whose copies are exports: a rule without a bucket says nothing to them."""
 
 KEEP = KeepPolicy(daily=3, minimum=2)
 NO_BREAKER = Breaker(max_deletes_per_run=1000, max_delete_share=1.0)
@@ -44,6 +58,8 @@ def nights_ago(nights: float) -> datetime:
 def kind_of(source: str) -> str:
     if ":dynamodb:" in source:
         return "dynamodb"
+    if ":ec2:" in source:
+        return "ebs"
     return "aurora" if ":cluster:" in source else "rds"
 
 
@@ -70,21 +86,31 @@ def a_backup(
     encrypted: bool = False,
     ours: bool = True,
     serial: int = 0,
+    account: str = "",
+    attempt: int = 1,
+    failure: str = "",
+    option_group: str = "",
+    base: datetime | None = None,
 ) -> Backup:
-    """An original in the source's Region, or a copy of it when `region` is another one."""
+    """An original in the source's Region, or a copy of it when `region` or `account` is another one."""
     where = region or region_of(source)
     mark = a_mark(slot, source, stack=stack, plan=plan)
-    if where != region_of(source):
-        original = a_backup(slot, source, stack=stack, plan=plan)
-        mark = a_mark(slot, source, stack=stack, plan=plan, copy_of=original.arn)
+    copied = where != region_of(source) or bool(account)
+    if copied:
+        original = a_backup(slot, source, stack=stack, plan=plan, region=where if account else "")
+        mark = replace(mark, copy_of=original.arn, attempt=attempt)
     kind = kind_of(source)
     if kind == "dynamodb":
         name = backup_name(mark)
-        arn = f"{source}/backup/{slot:%Y%m%d%H%M%S}-{stack}-{plan}-{serial}"
+        word = "export" if copied else "backup"
+        arn = f"{source}/{word}/{slot:%Y%m%d%H%M%S}-{stack}-{plan}-{serial}"
+    elif kind == "ebs":
+        name = snapshot_name(mark, EBS_NAME_LIMIT)
+        arn = f"arn:aws:ec2:{where}::snapshot/snap-{name}-{serial}"
     else:
         name = snapshot_name(mark, INSTANCE_SNAPSHOT_LIMIT if kind == "rds" else CLUSTER_SNAPSHOT_LIMIT)
         word = "snapshot" if kind == "rds" else "cluster-snapshot"
-        arn = f"arn:aws:rds:{where}:123456789012:{word}:{name}"
+        arn = f"arn:aws:rds:{where}:{account or '123456789012'}:{word}:{name}"
     return Backup(
         kind=kind,
         arn=arn,
@@ -96,6 +122,11 @@ def a_backup(
         state_text=str(state),
         tags=tags or {},
         encrypted=encrypted,
+        account=account,
+        copied=copied,
+        failure=failure,
+        option_group=option_group,
+        base=base,
     )
 
 
@@ -112,9 +143,24 @@ def a_resource(
 
 
 def a_rule(
-    *, keep: KeepPolicy | None = None, kms_key: str = "", slots: int = 20, region: str = AWAY_REGION
+    *,
+    keep: KeepPolicy | None = None,
+    kms_key: str = "",
+    slots: int = 20,
+    region: str = AWAY_REGION,
+    account: str = "",
+    bucket: str = "",
+    full_every_days: int = 1,
 ) -> CopyRule:
-    return CopyRule(region=region, keep=keep or KEEP, kms_key=kms_key, slots=slots)
+    return CopyRule(
+        region=region,
+        account=account,
+        keep=keep or KEEP,
+        kms_key=kms_key,
+        slots=slots,
+        bucket=bucket,
+        full_every_days=full_every_days,
+    )
 
 
 def a_plan(
@@ -123,10 +169,11 @@ def a_plan(
     copies: tuple[CopyRule, ...] = (),
     select: Selection | None = None,
     breaker: Breaker = NO_BREAKER,
-    types: tuple[str, ...] = ("aurora", "dynamodb", "rds"),
+    types: tuple[str, ...] = ("aurora", "dynamodb", "ebs", "rds"),
     name: str = "nightly",
     time_zone: str = "UTC",
     window_minutes: int = 720,
+    vault_of: Origin | None = None,
 ) -> Plan:
     return Plan(
         name=name,
@@ -136,6 +183,7 @@ def a_plan(
         copies=copies,
         time_zone=time_zone,
         window_minutes=window_minutes,
+        vault_of=vault_of,
     )
 
 

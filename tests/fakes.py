@@ -9,23 +9,38 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import RLock
 
 from holdfast.core import naming
 from holdfast.core.errors import (
     AlreadyExists,
+    CopySlotsFull,
     HoldfastError,
     NoAnswer,
     NotFound,
     NotReady,
+    OutOfReach,
     PlanError,
     ProviderError,
     QuotaReached,
-    Throttled,
+    Unprepared,
 )
 from holdfast.core.holds import Hold
-from holdfast.core.model import Backup, BackupState, Mark, Plan, Resource, Retention, region_of
+from holdfast.core.model import (
+    Backup,
+    BackupState,
+    CopyLaws,
+    CopySettings,
+    Mark,
+    Plan,
+    Resource,
+    Retention,
+    account_in,
+    name_of,
+    region_in,
+    region_of,
+)
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
 from holdfast.core.told import Told, told_from_dict, told_now, told_to_dict
 from holdfast.ports import Message, ResourceQuery
@@ -38,15 +53,21 @@ WRITES = frozenset({"create", "copy", "delete"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What the laws of one kind are."""
+    """What the laws of one kind are.
+
+    `tagged`: backups carry tags, which are their mark. `unique`: no two in a Region can have one name, and
+    the name is their id. `grouped`: several resources can be backed up by one call.
+    """
 
     name: str
     arn_form: str
     backup_arn_form: str
     name_pattern: str
     name_limit: int
+    laws: CopyLaws
     tagged: bool = True
-    """Whether backups carry tags, have unique names in their Region and can be copied: all or none."""
+    unique: bool = True
+    grouped: bool = False
 
 
 _SNAPSHOT_NAME = r"[a-z](?:-?[a-z0-9])*"
@@ -60,7 +81,9 @@ KINDS = {
             backup_arn_form="{source}/backup/{serial:020d}-fake",
             name_pattern=r"[A-Za-z0-9_.-]{3,}",
             name_limit=naming.DYNAMODB_BACKUP_LIMIT,
+            laws=CopyLaws(service="dynamodb", reach=timedelta(days=35), to_accounts=False, to_buckets=True),
             tagged=False,
+            unique=False,
         ),
         Kind(
             name="rds",
@@ -68,6 +91,7 @@ KINDS = {
             backup_arn_form="arn:aws:rds:{region}:{account}:snapshot:{name}",
             name_pattern=_SNAPSHOT_NAME,
             name_limit=naming.INSTANCE_SNAPSHOT_LIMIT,
+            laws=CopyLaws(service="rds"),
         ),
         Kind(
             name="aurora",
@@ -75,6 +99,17 @@ KINDS = {
             backup_arn_form="arn:aws:rds:{region}:{account}:cluster-snapshot:{name}",
             name_pattern=_SNAPSHOT_NAME,
             name_limit=naming.CLUSTER_SNAPSHOT_LIMIT,
+            laws=CopyLaws(service="rds", key_for_unencrypted=False),
+        ),
+        Kind(
+            name="ebs",
+            arn_form="arn:aws:ec2:{region}:{account}:volume/{name}",
+            backup_arn_form="arn:aws:ec2:{region}::snapshot/snap-{serial:017x}",
+            name_pattern=r".+",
+            name_limit=naming.EBS_NAME_LIMIT,
+            laws=CopyLaws(service="ec2"),
+            unique=False,
+            grouped=True,
         ),
     )
 }
@@ -95,9 +130,11 @@ class _Standing:
     """A backup as it stands. `copied_from` is empty unless a copy call made it."""
 
     backup: Backup
+    name: str
     listings_left: int | None
     """Listings that still show it as `creating`; `None` when only the test changes its state."""
     copied_from: str = ""
+    fails: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,12 +150,17 @@ class _Fault:
 
 @dataclass(slots=True)
 class FakeCloud:
-    """One account. The knobs:
+    """One account, and what it copies to others. The knobs:
 
     - `listings_until_available`: a new backup is `creating` in that many listings before it is available.
-    - `copy_slots`: copies in flight that one destination Region takes before it throttles.
-    - `quota`: manual snapshots of one kind in one Region.
+    - `copy_slots`: copies in flight that one place takes of one service before it refuses more.
+    - `quota`: backups of one kind in one place.
+    - `failing_copies`: which copies, by their number from 1 on, end as failed.
+    - `without_pitr`: the tables (by ARN) that cannot be exported; `pitr_since` those that can be from an
+      instant on.
     - `fail(...)`: errors at will.
+
+    `most_in_flight` is the most copies that were ever under way, by place and service.
     """
 
     home: str = HOME
@@ -126,9 +168,15 @@ class FakeCloud:
     listings_until_available: int = 0
     copy_slots: int = 20
     quota: int = 100
+    failing_copies: Callable[[int], bool] = lambda _number: False
+    without_pitr: set[str] = field(default_factory=set)
+    pitr_since: dict[str, datetime] = field(default_factory=dict)
+    most_in_flight: dict[tuple[str, str], int] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    _copies_made: int = 0
     _resources: dict[str, Resource] = field(default_factory=dict)
     _encrypted: set[str] = field(default_factory=set)
+    _option_groups: dict[str, str] = field(default_factory=dict)
     _standing: dict[str, _Standing] = field(default_factory=dict)
     _faults: list[_Fault] = field(default_factory=list)
     _serial: int = 0
@@ -145,10 +193,22 @@ class FakeCloud:
         unready: str = "",
         transient: bool = False,
         encrypted: bool = False,
+        group: str = "",
+        group_tags: Mapping[str, str] | None = None,
+        option_group: str = "",
     ) -> Resource:
         arn = KINDS[kind].arn_form.format(region=self.home, account=self.account, name=name)
-        resource = Resource(kind=kind, arn=arn, tags=tags or {}, unready=unready, transient=transient)
+        resource = Resource(
+            kind=kind,
+            arn=arn,
+            tags=tags or {},
+            unready=unready,
+            transient=transient,
+            group=group,
+            group_tags=group_tags or {},
+        )
         self._resources[arn] = resource
+        self._option_groups[arn] = option_group
         if encrypted:
             self._encrypted.add(arn)
         return resource
@@ -175,7 +235,7 @@ class FakeCloud:
         kind = self._kind_of(source)
         return self._stand(
             kind, source, name, tags or {}, region or self.home, state, copied_from=copied_from
-        )
+        ).backup
 
     def set_backup_state(self, arn: str, state: BackupState) -> None:
         standing = self._standing[arn]
@@ -186,18 +246,22 @@ class FakeCloud:
         standing = self._standing[arn]
         one = standing.backup
         merged = {**one.tags, **tags}
-        mark = self._mark(one.kind, one.source, one.id, merged, one.region, standing.copied_from)
+        mark = self._mark(one.kind, one.source, standing.name, merged, one.region, standing.copied_from)
         standing.backup = replace(one, tags=merged, mark=mark)
 
     def standing(self, kind: str = "", region: str = "", source: str = "") -> list[Backup]:
-        """The backups that stand now, in the order they were made."""
+        """The backups that stand now in a place (`region`), in the order they were made."""
         return [
             one.backup
             for one in self._standing.values()
             if kind in ("", one.backup.kind)
-            and region in ("", one.backup.region)
+            and region in ("", one.backup.place)
             and source in ("", one.backup.source)
         ]
+
+    def names(self, place: str = "") -> list[str]:
+        """What the backups that stand in a place were called, in the order they were made."""
+        return [one.name for one in self._standing.values() if place in ("", one.backup.place)]
 
     @property
     def writes(self) -> list[Call]:
@@ -240,7 +304,12 @@ class FakeCloud:
             lambda: [
                 one
                 for one in self._resources.values()
-                if one.kind == kind and (query.everything or query.tags.items() <= one.tags.items())
+                if one.kind == kind
+                and (
+                    query.everything
+                    or query.tags.items() <= one.tags.items()
+                    or (one.group and query.tags.items() <= one.group_tags.items())
+                )
             ],
         )
 
@@ -258,39 +327,113 @@ class FakeCloud:
             ]
             for one in found:
                 self._progress(one)
-            return [one.backup for one in found]
+            return [self._with_its_chain(one.backup) for one in found]
 
         return self._call(Call("backups", kind, region, source or region), effect)
 
-    def create_backup(self, kind: str, arn: str, name: str, tags: Mapping[str, str]) -> Backup:
-        def effect() -> Backup:
-            resource = self._resources.get(arn)
-            if resource is None:
-                raise NotFound(kind, arn, "create", "SourceNotFound")
-            if resource.unready:
-                raise NotReady(kind, arn, "create", "InvalidState", resource.unready)
-            self._check_new(kind, self.home, name, tags, arn, "create")
-            return self._begin(kind, arn, name, tags, self.home)
+    def _with_its_chain(self, backup: Backup) -> Backup:
+        """An increment whose base is gone can no more be restored than one that failed."""
+        if backup.base is None:
+            return backup
+        whole = {
+            one.backup.mark.slot: one.backup.base
+            for one in self._standing.values()
+            if one.backup.mark is not None
+            and one.backup.state is BackupState.AVAILABLE
+            and (one.backup.source, one.backup.place) == (backup.source, backup.place)
+        }
+        base: datetime | None = backup.base
+        while base is not None:
+            if base not in whole:
+                return replace(backup, state=BackupState.FAILED, failure="its base is gone")
+            base = whole[base]
+        return backup
 
-        return self._call(Call("create", kind, self.home, arn), effect)
+    def create_backup(self, kind: str, arn: str, name: str, tags: Mapping[str, str]) -> Backup:
+        return self._call(Call("create", kind, self.home, arn), lambda: self._create(kind, arn, name, tags))
+
+    def create_backups(
+        self, kind: str, group: str, wanted: Sequence[tuple[str, str, Mapping[str, str]]]
+    ) -> list[Backup]:
+        """Backups of several resources (ARN, name, tags) of one group by one call: all or none."""
+
+        def effect() -> list[Backup]:
+            for arn, name, tags in wanted:
+                self._check_create(kind, arn, name, tags)
+            return [self._create(kind, *one) for one in wanted]
+
+        return self._call(Call("create", kind, self.home, group), effect)
+
+    def _create(self, kind: str, arn: str, name: str, tags: Mapping[str, str]) -> Backup:
+        self._check_create(kind, arn, name, tags)
+        return self._begin(kind, arn, name, tags, self.home).backup
+
+    def _check_create(self, kind: str, arn: str, name: str, tags: Mapping[str, str]) -> None:
+        resource = self._resources.get(arn)
+        if resource is None:
+            raise NotFound(kind, arn, "create", "SourceNotFound")
+        if resource.unready:
+            raise NotReady(kind, arn, "create", "InvalidState", resource.unready)
+        self._check_new(kind, self.home, name, tags, arn, "create")
 
     def copy_backup(
-        self, kind: str, arn: str, region: str, name: str, tags: Mapping[str, str], kms_key: str
+        self,
+        kind: str,
+        arn: str,
+        place: str,
+        name: str,
+        tags: Mapping[str, str],
+        mark: Mark,
+        settings: CopySettings,
     ) -> Backup:
         def effect() -> Backup:
             standing = self._standing.get(arn)
             if standing is None:
                 raise NotFound(kind, arn, "copy", "SnapshotNotFound")
-            if standing.backup.state is not BackupState.AVAILABLE:
-                raise NotReady(kind, arn, "copy", "InvalidSnapshotState", standing.backup.state_text)
-            self._check_key(kind, standing.backup, region, kms_key)
-            self._check_new(kind, region, name, tags, arn, "copy")
-            self._check_slots(kind, region, arn)
-            return self._begin(
-                kind, standing.backup.source, name, tags, region, copied_from=arn, encrypted=bool(kms_key)
+            backup = standing.backup
+            if backup.state is not BackupState.AVAILABLE:
+                raise NotReady(kind, arn, "copy", "InvalidSnapshotState", backup.state_text)
+            if account_in(place) and region_in(place) != backup.region:
+                raise ProviderError(kind, arn, "copy", "InvalidParameter", "shared across Regions")
+            if KINDS[kind].laws.to_buckets:
+                self._check_export(kind, arn, mark)
+            self._check_key(kind, backup, settings.kms_key)
+            self._check_new(kind, place, name, tags, arn, "copy")
+            self._check_slots(kind, place, arn)
+            self._copies_made += 1
+            made = self._begin(
+                kind,
+                backup.source,
+                name,
+                tags,
+                place,
+                copied_from=arn,
+                encrypted=bool(settings.kms_key),
+                fails=self.failing_copies(self._copies_made),
             )
+            made.backup = replace(
+                made.backup,
+                base=settings.base,
+                option_group=settings.option_group,
+                mark=made.backup.mark if KINDS[kind].tagged else mark,
+            )
+            self._note_in_flight(kind, place)
+            return made.backup
 
-        return self._call(Call("copy", kind, region, arn), effect)
+        return self._call(Call("copy", kind, place, arn), effect)
+
+    def _check_export(self, kind: str, arn: str, mark: Mark) -> None:
+        if mark.source in self.without_pitr:
+            raise Unprepared(kind, arn, "copy", "PointInTimeRecoveryUnavailable", "switch it on")
+        since = self.pitr_since.get(mark.source)
+        if since is not None and mark.slot < since:
+            raise OutOfReach(kind, arn, "copy", "InvalidExportTime", "before the window")
+
+    def _note_in_flight(self, kind: str, place: str) -> None:
+        service = KINDS[kind].laws.service
+        now = len(self._in_flight(service, place))
+        key = (place, service)
+        self.most_in_flight[key] = max(now, self.most_in_flight.get(key, 0))
 
     def delete_backup(self, kind: str, arn: str) -> None:
         def effect() -> None:
@@ -300,7 +443,7 @@ class FakeCloud:
             if standing.backup.state is BackupState.CREATING:
                 raise NotReady(kind, arn, "delete", "InvalidSnapshotState", "it is being created")
             del self._standing[arn]
-            for copy in self._in_flight(kind):
+            for copy in self._in_flight(KINDS[kind].laws.service):
                 if copy.copied_from == arn:
                     self.set_backup_state(copy.backup.arn, BackupState.FAILED)
 
@@ -334,23 +477,26 @@ class FakeCloud:
         source: str,
         name: str,
         tags: Mapping[str, str],
-        region: str,
+        place: str,
         *,
         copied_from: str = "",
         encrypted: bool = False,
-    ) -> Backup:
+        fails: bool = False,
+    ) -> _Standing:
         """A backup that a create or copy call makes."""
         waits = self.listings_until_available
+        done = BackupState.FAILED if fails else BackupState.AVAILABLE
         return self._stand(
             kind,
             source,
             name,
             tags,
-            region,
-            BackupState.CREATING if waits else BackupState.AVAILABLE,
+            place,
+            BackupState.CREATING if waits else done,
             copied_from=copied_from,
             encrypted=encrypted,
             listings_left=waits or None,
+            fails=fails,
         )
 
     def _stand(
@@ -359,33 +505,43 @@ class FakeCloud:
         source: str,
         name: str,
         tags: Mapping[str, str],
-        region: str,
+        place: str,
         state: BackupState,
         *,
         copied_from: str = "",
         encrypted: bool = False,
         listings_left: int | None = None,
-    ) -> Backup:
+        fails: bool = False,
+    ) -> _Standing:
         self._serial += 1
+        region, account = region_in(place), account_in(place)
         form = KINDS[kind].backup_arn_form
+        if KINDS[kind].laws.to_buckets and copied_from:
+            form = "{source}/export/{serial:020d}-fake"
+        arn = form.format(
+            source=source, region=region, account=account or self.account, name=name, serial=self._serial
+        )
         backup = Backup(
             kind=kind,
-            arn=form.format(
-                source=source, region=region, account=self.account, name=name, serial=self._serial
-            ),
-            id=name,
+            arn=arn,
+            id=name if KINDS[kind].unique or not KINDS[kind].tagged else name_of(arn),
             region=region,
+            account=account,
             source=source,
             state=state,
             state_text=str(state),
+            failure="made to fail" if state is BackupState.FAILED and fails else "",
             mark=self._mark(kind, source, name, tags, region, copied_from),
             tags=dict(tags),
-            encrypted=encrypted or source in self._encrypted,
+            encrypted=encrypted or source in self._encrypted or kind == "dynamodb",
+            copied=bool(copied_from),
+            option_group=self._option_groups.get(source, ""),
         )
-        self._standing[backup.arn] = _Standing(
-            backup=backup, listings_left=listings_left, copied_from=copied_from
+        standing = _Standing(
+            backup=backup, name=name, listings_left=listings_left, copied_from=copied_from, fails=fails
         )
-        return backup
+        self._standing[backup.arn] = standing
+        return standing
 
     @staticmethod
     def _mark(
@@ -400,8 +556,8 @@ class FakeCloud:
         return mark if mark.copy_of or region_of(source) == region else None
 
     @staticmethod
-    def _matches(backup: Backup, kind: str, region: str, source: str) -> bool:
-        return backup.kind == kind and backup.region == region and source in ("", backup.source)
+    def _matches(backup: Backup, kind: str, place: str, source: str) -> bool:
+        return backup.kind == kind and backup.place == place and source in ("", backup.source)
 
     @staticmethod
     def _progress(standing: _Standing) -> None:
@@ -409,25 +565,25 @@ class FakeCloud:
         if standing.listings_left is None:
             return
         if standing.listings_left == 0:
-            standing.backup = replace(
-                standing.backup, state=BackupState.AVAILABLE, state_text=str(BackupState.AVAILABLE)
-            )
+            state = BackupState.FAILED if standing.fails else BackupState.AVAILABLE
+            failure = "made to fail" if standing.fails else ""
+            standing.backup = replace(standing.backup, state=state, state_text=str(state), failure=failure)
             standing.listings_left = None
         else:
             standing.listings_left -= 1
 
-    def _in_flight(self, kind: str, region: str = "") -> list[_Standing]:
+    def _in_flight(self, service: str, place: str = "") -> list[_Standing]:
         return [
             one
             for one in self._standing.values()
             if one.copied_from
             and one.backup.state is BackupState.CREATING
-            and one.backup.kind == kind
-            and region in ("", one.backup.region)
+            and KINDS[one.backup.kind].laws.service == service
+            and place in ("", one.backup.place)
         ]
 
     def _check_new(
-        self, kind: str, region: str, name: str, tags: Mapping[str, str], subject: str, operation: str
+        self, kind: str, place: str, name: str, tags: Mapping[str, str], subject: str, operation: str
     ) -> None:
         laws = KINDS[kind]
         if len(name) > laws.name_limit or not re.fullmatch(laws.name_pattern, name):
@@ -436,33 +592,34 @@ class FakeCloud:
             return
         if len(tags) > naming.MAX_TAGS or any(key.startswith(("aws:", "rds:")) for key in tags):
             raise ProviderError(kind, subject, operation, "InvalidParameterValue", "tags")
-        there = self.standing(kind, region)
-        if any(one.id == name for one in there):
+        there = self.standing(kind, place)
+        if laws.unique and any(one.id == name for one in there):
             raise AlreadyExists(kind, subject, operation, "SnapshotAlreadyExists", name)
         if len(there) >= self.quota:
             raise QuotaReached(kind, subject, operation, "SnapshotQuotaExceeded", f"{self.quota} snapshots")
 
-    def _check_slots(self, kind: str, region: str, arn: str) -> None:
-        if len(self._in_flight(kind, region)) >= self.copy_slots:
-            raise Throttled(kind, arn, "copy", "SnapshotQuotaExceeded", f"{self.copy_slots} copies run")
+    def _check_slots(self, kind: str, place: str, arn: str) -> None:
+        if len(self._in_flight(KINDS[kind].laws.service, place)) >= self.copy_slots:
+            reason = f"Cannot copy more than {self.copy_slots} snapshots across regions"
+            raise CopySlotsFull(kind, arn, "copy", "SnapshotQuotaExceeded", reason)
 
     @staticmethod
-    def _check_key(kind: str, backup: Backup, region: str, kms_key: str) -> None:
-        if backup.encrypted and not kms_key and backup.region != region:
+    def _check_key(kind: str, backup: Backup, kms_key: str) -> None:
+        if backup.encrypted and not kms_key and not KINDS[kind].laws.to_buckets:
             raise ProviderError(kind, backup.arn, "copy", "InvalidParameterCombination", "no key is given")
-        if kms_key and not backup.encrypted and kind == "aurora":
+        if kms_key and not backup.encrypted and not KINDS[kind].laws.key_for_unencrypted:
             raise ProviderError(kind, backup.arn, "copy", "InvalidParameterCombination", "not encrypted")
 
     @staticmethod
     def _kind_of(source: str) -> str:
         service, place = source.split(":", 5)[2], source.split(":", 5)[5]
-        if service == "dynamodb":
-            return "dynamodb"
+        if service in ("dynamodb", "ec2"):
+            return "dynamodb" if service == "dynamodb" else "ebs"
         return "aurora" if place.startswith("cluster:") else "rds"
 
 
 class FakeProvider:
-    """The port `Provider` onto a fake cloud."""
+    """The ports `Provider` and `Copier` onto a fake cloud."""
 
     def __init__(self, cloud: FakeCloud, kind: str) -> None:
         self._cloud = cloud
@@ -475,8 +632,8 @@ class FakeProvider:
     def resources(self, query: ResourceQuery) -> Sequence[Resource]:
         return self._cloud.list_resources(self.kind, query)
 
-    def backups(self, region: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
-        return self._cloud.list_backups(self.kind, region, source, since)
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> Sequence[Backup]:
+        return self._cloud.list_backups(self.kind, place, source, since)
 
     def create(self, resource: Resource, mark: Mark) -> Backup:
         if not self._laws.tagged:
@@ -487,15 +644,28 @@ class FakeProvider:
     def delete(self, backup: Backup) -> None:
         self._cloud.delete_backup(self.kind, backup.arn)
 
+    @property
+    def laws(self) -> CopyLaws:
+        return self._laws.laws
 
-class FakeCopier(FakeProvider):
-    """The ports `Provider` and `Copier` onto a fake cloud, for kinds that can be copied."""
+    def copy(self, backup: Backup, place: str, mark: Mark, settings: CopySettings) -> Backup:
+        if not self._laws.tagged:
+            name, tags = naming.backup_name(mark), {}
+        else:
+            name, tags = naming.snapshot_name(mark, self._laws.name_limit), naming.tags_for(mark, backup.tags)
+        return self._cloud.copy_backup(self.kind, backup.arn, place, name, tags, mark, settings)
 
-    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
-        name = naming.snapshot_name(mark, self._laws.name_limit)
-        return self._cloud.copy_backup(
-            self.kind, backup.arn, region, name, naming.tags_for(mark, backup.tags), kms_key
-        )
+
+class FakeGrouper(FakeProvider):
+    """The port `Grouper` too, for kinds that can be backed up together."""
+
+    def create_together(self, resources: Sequence[Resource], marks: Sequence[Mark]) -> Sequence[Backup]:
+        limit = self._laws.name_limit
+        wanted = [
+            (one.arn, naming.snapshot_name(mark, limit), naming.tags_for(mark, one.tags))
+            for one, mark in zip(resources, marks, strict=True)
+        ]
+        return self._cloud.create_backups(self.kind, resources[0].group, wanted)
 
 
 class FakePlans:
@@ -570,8 +740,19 @@ class FakeNotifier:
 
 
 def provider_for(cloud: FakeCloud, kind: str) -> FakeProvider:
-    """The provider of a kind; one that copies too where the kind can be copied."""
-    return FakeCopier(cloud, kind) if KINDS[kind].tagged else FakeProvider(cloud, kind)
+    """The provider of a kind; one that groups too where the kind can be."""
+    return FakeGrouper(cloud, kind) if KINDS[kind].grouped else FakeProvider(cloud, kind)
+
+
+class FakeQuotas:
+    """The port `Quotas`: what a fake cloud keeps to, or what a test says of a kind."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self._cloud = cloud
+        self.told: dict[str, int | None] = {"dynamodb": None}
+
+    def most(self, kind: str, place: str) -> int | None:
+        return self.told.get(kind, self._cloud.quota)
 
 
 class FakeTurns:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import durable, invoke, serve, standing
+from local import durable, invoke, serve
 from local.house import House
 from local.paths import EVENTS
 from local.sandbox import COPY_REGION, HOME_REGION
@@ -47,7 +47,7 @@ def all_that_is(house: House) -> Mapping[str, Any]:
     sqs = clients("sqs")
     urls = sqs.list_queues()["QueueUrls"]
     return {
-        "backups": standing.everything(clients),
+        "backups": house.standing(),
         "instances": [
             (one["DBInstanceArn"], one["DBInstanceStatus"], one["TagList"])
             for region in (HOME_REGION, COPY_REGION)
@@ -58,6 +58,7 @@ def all_that_is(house: House) -> Mapping[str, Any]:
             (one["Key"], one["VersionId"])
             for one in clients("s3").list_object_versions(Bucket=bucket).get("Versions", [])
         ],
+        "exports": clients("s3", COPY_REGION).list_objects_v2(Bucket=house.copy_bucket)["KeyCount"],
         "messages": [
             sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])[
                 "Attributes"

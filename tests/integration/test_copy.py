@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from holdfast.core.errors import AccessDenied, NoAnswer, NotFound, ProviderError, QuotaReached, Throttled
-from holdfast.core.model import Backup, BackupState, KeepPolicy
+from holdfast.core.model import Backup, KeepPolicy
 from holdfast.core.naming import snapshot_name
 from holdfast.core.report import State, Status
 from tests.builders import AWAY_REGION, KEY, NIGHT, TAGS, a_plan, a_request, a_rule, nights_ago
@@ -47,7 +47,10 @@ class TestAUsualNight:
         assert outcomes["rds-shop"].reason == f"available in us-west-2 as {NAMES_OF_COPIES[1]}"
         assert (outcomes["dynamodb-shop"].state, outcomes["dynamodb-shop"].reason) == (
             State.SKIPPED,
-            "dynamodb backups cannot be copied: AWS has no call for it, they stay in us-east-1",
+            (
+                "dynamodb backups stay where they are: AWS can only export them, and the plan's copy to "
+                "us-west-2 names no bucket"
+            ),
         )
         assert report.status is Status.OK
 
@@ -100,7 +103,7 @@ class TestEncryption:
         world.create()
         outcomes = by_resource(world.copy())
         assert outcomes["secret"].state is State.FAILED
-        assert outcomes["secret"].reason.endswith("give the copy a key of us-west-2")
+        assert outcomes["secret"].reason.endswith("give the copy the ARN of a KMS key of us-west-2")
         assert world.names(AWAY_REGION) == NAMES_OF_COPIES
 
     def test_with_a_key_it_is_copied(self) -> None:
@@ -155,17 +158,34 @@ class TestTrouble:
         assert by_resource(world.copy())["rds-shop"].state is State.DONE
         assert world.cloud.standing("rds", AWAY_REGION) == [copy]
 
-    @pytest.mark.parametrize("region", ["us-east-1", AWAY_REGION])
     def test_a_listing_that_fails_copies_nothing_of_its_kind_and_the_other_is_done(
-        self, world: World, region: str
+        self, world: World
     ) -> None:
         # Of the two kinds aurora is listed first.
-        world.cloud.fail("backups", region, AccessDenied)
+        world.plan = replace(
+            world.plan, select=replace(world.plan.select, types=frozenset({"rds", "aurora"}))
+        )
+        world.cloud.fail("backups", "us-east-1", AccessDenied)
         report = world.copy()
         [unlisted] = [one for one in report.outcomes if one.kind == "aurora"]
         assert (unlisted.resource, unlisted.region, unlisted.state) == ("", AWAY_REGION, State.FAILED)
         assert unlisted.reason.startswith("could not be listed: ")
         assert world.names(AWAY_REGION) == NAMES_OF_COPIES[1:]
+
+    def test_where_copies_of_a_service_cannot_be_listed_none_of_it_is_begun(self, world: World) -> None:
+        world.plan = replace(
+            world.plan, select=replace(world.plan.select, types=frozenset({"rds", "aurora"}))
+        )
+        world.cloud.fail("backups", AWAY_REGION, Throttled)
+        report = world.copy()
+        told = {one.kind: (one.state, one.reason) for one in report.outcomes}
+        assert told["aurora"][0] is State.DEFERRED
+        assert told["rds"] == (
+            State.PENDING,
+            "waits until it is known how many copy slots of us-west-2 are in use",
+        )
+        assert world.names(AWAY_REGION) == []
+        assert world.copy().status is Status.OK
 
     def test_a_bug_in_an_adapter_costs_one_resource_only(self, world: World) -> None:
         broken = Surprising(world.cloud, "rds", made(world, "rds").source)
@@ -173,14 +193,6 @@ class TestTrouble:
         outcome = by_resource(world.copy())["rds-shop"]
         assert (outcome.state, outcome.reason) == (State.FAILED, "unexpected KeyError: 'a bug'")
         assert world.names(AWAY_REGION) == NAMES_OF_COPIES[:1]
-
-    def test_a_copy_that_failed_is_told_until_it_is_gone(self, world: World) -> None:
-        world.copy()
-        [copy] = world.cloud.standing("rds", AWAY_REGION)
-        world.cloud.set_backup_state(copy.arn, BackupState.FAILED)
-        outcome = by_resource(world.copy())["rds-shop"]
-        assert outcome.state is State.FAILED
-        assert "delete it in us-west-2, and the next run copies again" in outcome.reason
 
 
 class TestSlots:

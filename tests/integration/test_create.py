@@ -18,10 +18,9 @@ from holdfast.core.errors import (
 from holdfast.core.model import Backup, Home, Selection
 from holdfast.core.naming import snapshot_name
 from holdfast.core.report import Action, Stage, State, Status, report_from_dict
-from holdfast.usecases.create import create_backups
 from tests.builders import NIGHT, TAGS, a_mark, a_plan, a_request, nights_ago
-from tests.fakes import KINDS, FakeCopier
-from tests.integration.world import Behind, Surprising, World, by_resource, plenty, time_for
+from tests.fakes import KINDS, FakeProvider
+from tests.integration.world import Behind, Surprising, World, by_resource, time_for
 
 
 @pytest.fixture
@@ -99,7 +98,11 @@ class TestTrouble:
         ("error", "state", "reason"),
         [
             (AccessDenied, State.FAILED, "not permitted: see the function's role and the key's policy"),
-            (QuotaReached, State.FAILED, "the account's quota is reached: raise it, or prune"),
+            (
+                QuotaReached,
+                State.FAILED,
+                "no further dynamodb backup can be made in us-east-1: the account's quota is reached",
+            ),
             (Throttled, State.DEFERRED, "AWS took no more at that moment: a later sweep tries again"),
             (NotReady, State.PENDING, "busy: a later sweep tries again"),
             (NoAnswer, State.PENDING, "no clear answer: a later sweep looks what became of it"),
@@ -278,7 +281,7 @@ class TestTurns:
         assert world.create().status is Status.OK
 
     def test_a_sweep_that_loses_its_turn_creates_nothing_more(self, world: World) -> None:
-        class Losing(FakeCopier):
+        class Losing(FakeProvider):
             def backups(
                 self, region: str, source: str = "", since: datetime | None = None
             ) -> Sequence[Backup]:
@@ -288,7 +291,7 @@ class TestTurns:
         world.providers["aurora"] = Losing(world.cloud, "aurora")
         report = world.create()
         assert world.cloud.writes == []
-        assert report.counts == {"create.pending": 3}
+        assert report.counts == {"create.pending": 4}
 
     def test_a_dry_run_takes_no_turn(self, world: World) -> None:
         with world.turns.taken("nightly"):
@@ -322,6 +325,68 @@ def test_the_record_is_read_back_as_it_was_made(world: World) -> None:
 def test_two_stacks_back_up_one_database_beside_each_other(world: World) -> None:
     world.create()
     other = Home(stack="other", region="us-east-1")
-    create_backups(world.providers, world.turns, world.plan, a_request(), other, plenty)
+    world.create(home=other)
     assert len(world.names()) == 6
     assert world.create().status is Status.OK
+
+
+class TestTogether:
+    """The volumes of an instance are backed up at one instant, by one call."""
+
+    INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0"
+
+    @pytest.fixture
+    def volumes(self) -> World:
+        world = World()
+        for name in ("vol-root", "vol-data"):
+            world.cloud.add_resource("ebs", name, group=self.INSTANCE, group_tags=TAGS)
+        world.cloud.add_resource("ebs", "vol-alone", TAGS)
+        return world
+
+    def calls(self, world: World) -> list[str]:
+        return sorted(call.subject.rsplit("/", 1)[1] for call in world.cloud.writes)
+
+    def test_they_are_made_by_one_call_and_a_single_one_by_its_own(self, volumes: World) -> None:
+        report = volumes.create()
+        assert report.status is Status.OK
+        assert self.calls(volumes) == ["i-0123456789abcdef0", "vol-alone"]
+        assert {name: one.state for name, one in by_resource(report).items()} == dict.fromkeys(
+            ("vol-root", "vol-data", "vol-alone"), State.DONE
+        )
+
+    def test_running_it_twice_makes_none_again(self, volumes: World) -> None:
+        volumes.create()
+        assert volumes.create().status is Status.OK
+        assert len(self.calls(volumes)) == 2
+
+    def test_a_call_that_fails_is_a_failure_of_each_of_them_and_of_no_other(self, volumes: World) -> None:
+        volumes.cloud.fail("create", self.INSTANCE, AccessDenied)
+        states = {name: one.state for name, one in by_resource(volumes.create()).items()}
+        assert states == {
+            "vol-root": State.FAILED,
+            "vol-data": State.FAILED,
+            "vol-alone": State.DONE,
+        }
+
+    def test_a_lost_answer_is_looked_for_and_not_repeated(self, volumes: World) -> None:
+        volumes.cloud.fail("create", self.INSTANCE, NoAnswer, after_effect=True)
+        assert by_resource(volumes.create())["vol-root"].state is State.PENDING
+        assert volumes.create().status is Status.OK
+        assert len(volumes.cloud.standing("ebs")) == 3
+
+    def test_one_that_was_attached_later_is_backed_up_beside_what_stands(self, volumes: World) -> None:
+        volumes.create()
+        volumes.cloud.add_resource("ebs", "vol-new", group=self.INSTANCE, group_tags=TAGS)
+        assert volumes.create().status is Status.OK
+        assert len(volumes.cloud.standing("ebs")) == 4
+
+    def test_an_instance_that_the_plan_names_is_no_missing_resource(self, volumes: World) -> None:
+        volumes.plan = a_plan(select=Selection(include=(self.INSTANCE,), types=frozenset({"ebs"})))
+        assert volumes.create().status is Status.OK
+        assert len(volumes.cloud.standing("ebs")) == 2
+        volumes.plan = a_plan(
+            select=Selection(include=(f"{self.INSTANCE}1",), tags=TAGS, types=frozenset({"ebs"}))
+        )
+        assert (
+            "no such resource" in {one.state: one.reason for one in volumes.create().outcomes}[State.FAILED]
+        )

@@ -42,7 +42,7 @@ from tests.builders import (
     a_rule,
     nights_ago,
 )
-from tests.fakes import KINDS, FakeCopier, FakeRecords
+from tests.fakes import KINDS, FakeProvider, FakeRecords
 from tests.integration.world import LONG_AGO, Meddled, Surprising, World, of_action, time_for
 
 KEEP_2 = KeepPolicy(daily=2, minimum=1)
@@ -790,7 +790,7 @@ class TestTheLookBeforeTheDelete:
             put(world, shop_of(world), night, region=AWAY_REGION)
         oldest = of_night(world, 2).arn
 
-        class Slow(FakeCopier):
+        class Slow(FakeProvider):
             def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
                 found = super().backups(region, source, since)
                 if source and region == AWAY_REGION:
@@ -815,7 +815,7 @@ class TestTheLookBeforeTheDelete:
         world = a_world(nights=8)
         deleting, looks_meanwhile = Event(), []
 
-        class Lengthy(FakeCopier):
+        class Lengthy(FakeProvider):
             def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
                 if deleting.is_set():
                     looks_meanwhile.append(source)

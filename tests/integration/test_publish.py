@@ -162,7 +162,7 @@ class TestWhatPeopleWereTold:
     """Once a message has told of the plan's retention, the next run may delete by it."""
 
     told = dict.fromkeys(
-        ("dynamodb", "rds", "aurora"),
+        ("dynamodb", "ebs", "rds", "aurora"),
         Told(retention=a_plan(copies=(a_rule(),)).retention(HOME_REGION), since=NIGHT, last=NIGHT),
     )
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from holdfast.core.errors import StageCrashed
-from holdfast.core.model import Backup, Mark, Plan, Request, Resource
+from holdfast.core.model import Backup, CopySettings, Home, Mark, Plan, Request, Resource
 from holdfast.core.report import Action, Outcome, Report, Stage
 from holdfast.events import parse_request
-from holdfast.ports import Copier, Deadline, Provider
+from holdfast.ports import Copier, CopyPorts, CreatePorts, Deadline, Grouper, Provider, PrunePorts
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
@@ -18,10 +18,12 @@ from tests.builders import HOME, NIGHT, a_plan, a_request
 from tests.fakes import (
     KINDS,
     FakeCloud,
-    FakeCopier,
+    FakeGrouper,
     FakeHoldList,
     FakeNotifier,
     FakePlans,
+    FakeProvider,
+    FakeQuotas,
     FakeRecords,
     FakeTurns,
     provider_for,
@@ -62,6 +64,7 @@ class World:
     """The hold list of DynamoDB."""
     people_know: bool = True
     """Whether messages have long told of the plan's retention, whatever it is."""
+    home: Home = HOME
 
     def __post_init__(self) -> None:
         for kind in KINDS:
@@ -69,45 +72,70 @@ class World:
 
     @property
     def copiers(self) -> Mapping[str, Copier]:
-        return {kind: one for kind, one in self.providers.items() if isinstance(one, FakeCopier)}
+        return {kind: one for kind, one in self.providers.items() if isinstance(one, FakeProvider)}
+
+    @property
+    def groupers(self) -> Mapping[str, Grouper]:
+        return {kind: one for kind, one in self.providers.items() if isinstance(one, FakeGrouper)}
+
+    @property
+    def quotas(self) -> FakeQuotas:
+        return FakeQuotas(self.cloud)
+
+    @property
+    def copy_ports(self) -> CopyPorts:
+        return CopyPorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            records=self.records,
+            turns=self.turns,
+            quotas=self.quotas,
+        )
 
     @property
     def plans(self) -> FakePlans:
         return FakePlans([self.plan])
 
-    def create(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
+    def create(
+        self, request: Request | None = None, deadline: Deadline = plenty, home: Home | None = None
+    ) -> Report:
         request = request or a_request()
-        report = create_backups(self.providers, self.turns, self.plan, request, HOME, deadline)
-        return self._kept(report)
+        ports = CreatePorts(
+            providers=self.providers, groupers=self.groupers, turns=self.turns, quotas=self.quotas
+        )
+        return self._kept(create_backups(ports, self.plan, request, home or self.home, deadline))
 
     def copy(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
-        request = request or a_request()
-        return self._kept(
-            copy_backups(self.providers, self.copiers, self.records, self.plan, request, HOME, deadline)
-        )
+        report = copy_backups(self.copy_ports, self.plan, request or a_request(), self.home, deadline)
+        assert report is not None
+        return self._kept(report)
+
+    def hint(self, now: datetime = NIGHT, deadline: Deadline = plenty) -> Report | None:
+        """What the copy function does when AWS tells that a backup is done."""
+        request = Request(plan=self.plan.name, slot=now, hint=True)
+        report = copy_backups(self.copy_ports, self.plan, request, self.home, deadline)
+        return self._kept(report) if report else None
 
     def prune(self, request: Request | None = None, deadline: Deadline = plenty) -> Report:
         request = request or a_request()
         if self.people_know:
             self.records.forget(self.plan.name)
             self.records.tell(
-                self.plan.name, LONG_AGO, dict.fromkeys(KINDS, self.plan.retention(HOME.region))
+                self.plan.name, LONG_AGO, dict.fromkeys(KINDS, self.plan.retention(self.home.region))
             )
-        report = prune_backups(
-            self.providers,
-            self.copiers,
-            {"dynamodb": self.holds},
-            self.records,
-            self.plan,
-            request,
-            HOME,
-            deadline,
+        ports = PrunePorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            hold_lists={"dynamodb": self.holds},
+            records=self.records,
+            quotas=self.quotas,
         )
+        report = prune_backups(ports, self.plan, request, self.home, deadline)
         return self._kept(report)
 
     def publish(self, request: Request | None = None, *problems: str) -> Published:
         request = replace(request or a_request(), problems=problems)
-        return publish_report(self.records, self.notifier, request, HOME)
+        return publish_report(self.records, self.notifier, request, self.home)
 
     def _kept(self, report: Report) -> Report:
         if not report.dry_run:
@@ -131,9 +159,9 @@ class World:
         }
         return run[stage](request).to_dict()
 
-    def names(self, region: str = "") -> list[str]:
-        """The ids of all backups that stand, sorted."""
-        return sorted(one.id for one in self.cloud.standing(region=region))
+    def names(self, place: str = "") -> list[str]:
+        """The names of all backups that stand, sorted."""
+        return sorted(self.cloud.names(place))
 
 
 def by_resource(report: Report) -> dict[str, Outcome]:
@@ -147,21 +175,21 @@ def of_action(report: Report, action: Action) -> list[Outcome]:
     return [one for one in report.outcomes if one.action is action]
 
 
-class Meddled(FakeCopier):
+class Meddled(FakeProvider):
     """A provider whose cloud changes right before the look that goes before a deletion."""
 
     def __init__(self, cloud: FakeCloud, kind: str, meddle: Callable[[], object]) -> None:
         super().__init__(cloud, kind)
         self._meddle: Callable[[], object] | None = meddle
 
-    def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> list[Backup]:
         if source and self._meddle:
             meddle, self._meddle = self._meddle, None
             meddle()
-        return list(super().backups(region, source, since))
+        return list(super().backups(place, source, since))
 
 
-class Surprising(FakeCopier):
+class Surprising(FakeProvider):
     """A provider with a bug: it raises what no provider should."""
 
     def __init__(self, cloud: FakeCloud, kind: str, about: str) -> None:
@@ -173,10 +201,10 @@ class Surprising(FakeCopier):
             raise KeyError("a bug")
         return super().create(resource, mark)
 
-    def copy(self, backup: Backup, region: str, mark: Mark, kms_key: str) -> Backup:
+    def copy(self, backup: Backup, place: str, mark: Mark, settings: CopySettings) -> Backup:
         if backup.source == self.about:
             raise KeyError("a bug")
-        return super().copy(backup, region, mark, kms_key)
+        return super().copy(backup, place, mark, settings)
 
     def delete(self, backup: Backup) -> None:
         if backup.source == self.about:
@@ -184,12 +212,12 @@ class Surprising(FakeCopier):
         super().delete(backup)
 
 
-class Behind(FakeCopier):
+class Behind(FakeProvider):
     """A provider whose listing of a whole Region is older than what another sweep has just made there."""
 
     def __init__(self, cloud: FakeCloud, kind: str, region: str) -> None:
         super().__init__(cloud, kind)
         self._behind = region
 
-    def backups(self, region: str, source: str = "", since: datetime | None = None) -> list[Backup]:
-        return list(super().backups(region, source, since)) if source or region != self._behind else []
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> list[Backup]:
+        return list(super().backups(place, source, since)) if source or place != self._behind else []

@@ -34,9 +34,9 @@ SUITES = (
         f"tests/unit/test_{name}.py"
         for name in ("retention", "pruning", "spans", "told", "holds", "planning")
     ),
-    *(f"tests/integration/test_{name}.py" for name in ("prune", "publish")),
+    *(f"tests/integration/test_{name}.py" for name in ("prune", "publish", "copy", "copies_arrive", "vault")),
 )
-"""Those that are about pruning, the quickest first."""
+"""Those that are about pruning and copying, the quickest first."""
 
 _NEEDED = (PACKAGE, "tests", "pyproject.toml")
 _TIMEOUT_SECONDS = 300

@@ -10,6 +10,7 @@ _RETENTION = "core/retention.py"
 _PRUNING = "core/pruning.py"
 _PLANNING = "core/planning.py"
 _PRUNE = "usecases/prune.py"
+_COPY = "usecases/copy.py"
 _TOLD = "core/told.py"
 _HOLDS = "core/holds.py"
 
@@ -204,14 +205,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "a listing that broke off is taken for whole",
         "guard 2",
         "usecases/prune.py",
-        "        return {region: self.providers[kind].backups(region, source) for region in "
-        "reversed(regions)}",
+        "        return {place: self.ports.providers[kind].backups(place, source) for place in "
+        "reversed(places)}",
         "        found: dict[str, Sequence[Backup]] = {}\n"
-        "        for region in reversed(regions):\n"
+        "        for place in reversed(places):\n"
         "            try:\n"
-        "                found[region] = self.providers[kind].backups(region, source)\n"
+        "                found[place] = self.ports.providers[kind].backups(place, source)\n"
         "            except ProviderError:\n"
-        "                found[region] = ()\n"
+        "                found[place] = ()\n"
         "        return found",
     ),
     Mutant(
@@ -243,15 +244,36 @@ MUTANTS: tuple[Mutant, ...] = (
         "the backups of a stack of the same name in another Region are ours",
         "guard 3",
         _PLANNING,
-        "if region_of(mark.source) != home.region:",
+        "if region_of(mark.source) != home.source_region:",
         "if not region_of(mark.source):",
+    ),
+    Mutant(
+        "the backups of a stack of the same name in another account are ours",
+        "guard 3",
+        _PLANNING,
+        "if home.source_account and account_of(mark.source) != home.source_account:",
+        "if not account_of(mark.source):",
+    ),
+    Mutant(
+        "of a vault's plan, what is no copy is ours",
+        "guard 3",
+        _PLANNING,
+        "if home.vault_of and not mark.copy_of:",
+        "if not mark.source:",
+    ),
+    Mutant(
+        "what is overdue in a vault is pruned",
+        "guard 7",
+        _PRUNE,
+        "_spared(memory.created, standing) | _overdue(missing)",
+        "_spared(memory.created, standing)",
     ),
     Mutant(
         "what is listed with and without a mark is ours",
         "guard 3",
         _PRUNING,
-        "listed = each_once(chain(*kind.by_region.values()))",
-        "listed = chain(*kind.by_region.values())",
+        "listed = each_once(chain(*kind.by_place.values()))",
+        "listed = chain(*kind.by_place.values())",
     ),
     Mutant(
         "an empty policy deletes",
@@ -320,15 +342,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "copies are kept by the policy of the originals",
         "per location",
         "core/model.py",
-        "return next((rule.keep for rule in self.copies if rule.region == region), self.keep)",
+        "return next((rule.keep for rule in self.copies if rule.place == place), self.keep)",
         "return self.keep",
     ),
     Mutant(
         "a resource whose backup failed is pruned",
         "guard 7",
         _PRUNING,
-        'why = "" if verdict.keep else spared or needed.get(verdict.backup.arn, "")',
-        'why = "" if verdict.keep else needed.get(verdict.backup.arn, "")',
+        '(why := spared or needed.get(one.backup.arn, ""))',
+        '(why := needed.get(one.backup.arn, ""))',
     ),
     Mutant(
         "a resource whose backup is not finished is pruned",
@@ -369,8 +391,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "the breaker takes vanished resources for usual ones",
         "guard 8",
         _PRUNING,
-        "(plan.policy_for(place[1]).usual_deletes if slots[place] & last_two else 0)",
-        "plan.policy_for(place[1]).usual_deletes",
+        "(_usual(place, place in increments, plan) if slots[place] & last_two else 0)",
+        "_usual(place, place in increments, plan)",
     ),
     Mutant(
         "the breaker begins anew with each sweep of a run",
@@ -446,8 +468,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "the place of the backup is looked at first, and the slow listings come after",
         "guard 10",
         _PRUNE,
-        "for region in reversed(regions)}",
-        "for region in regions}",
+        "for place in reversed(places)}",
+        "for place in places}",
     ),
     Mutant(
         "a hold list that cannot be read holds nothing",
@@ -539,15 +561,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "only the first copy Region is waited for",
         "guard 6",
         _PRUNING,
-        "    for rule in plan.copies:\n        there",
-        "    for rule in plan.copies[:1]:\n        there",
+        "fed = [rule for rule in rules if source_place(rule, home) == place]",
+        "fed = [rule for rule in rules[:1] if source_place(rule, home) == place]",
     ),
     Mutant(
         "one location's unused allowance excuses another's excess",
         "guard 8",
         _PRUNING,
-        "max(0, count - (plan.policy_for(place[1]).usual_deletes if slots[place] & last_two else 0))",
-        "(count - (plan.policy_for(place[1]).usual_deletes if slots[place] & last_two else 0))",
+        "max(0, count - (_usual(place, place in increments, plan) if slots[place] & last_two else 0))",
+        "(count - (_usual(place, place in increments, plan) if slots[place] & last_two else 0))",
     ),
     Mutant(
         "all deletions of earlier sweeps are unusual",
@@ -577,5 +599,131 @@ MUTANTS: tuple[Mutant, ...] = (
         _RETENTION,
         "moment.isocalendar()[:2]",
         "moment.isocalendar()[1]",
+    ),
+    Mutant(
+        "copies in flight are not counted",
+        "copy slots",
+        _PLANNING,
+        "room = rule.slots - sum(_is_in_flight(one) for kind in copying for one in kind.there)",
+        "room = rule.slots",
+    ),
+    Mutant(
+        "each kind has the copy slots of its service for itself",
+        "copy slots",
+        _COPY,
+        "carried.setdefault(laws.service, []).append(kind)",
+        "carried.setdefault(kind, []).append(kind)",
+    ),
+    Mutant(
+        "the oldest copies go first",
+        "copy slots",
+        _PLANNING,
+        "key=lambda each: (slot_of(each.original), each.original.arn), reverse=True)",
+        "key=lambda each: (slot_of(each.original), each.original.arn))",
+    ),
+    Mutant(
+        "a copy that fails is begun for ever",
+        "attempts",
+        _PLANNING,
+        "if len(wanted.failed) >= MOST_ATTEMPTS:",
+        "if False:",
+    ),
+    Mutant(
+        "a copy that failed is never begun again",
+        "attempts",
+        _PLANNING,
+        "if copy is not None and copy.state is not BackupState.FAILED:",
+        "if copy is not None:",
+    ),
+    Mutant(
+        "the next attempt has the name of the failed one",
+        "attempts",
+        _PLANNING,
+        "attempt = max((mark_of(one).attempt for one in failed), default=0) + 1",
+        "attempt = 1",
+    ),
+    Mutant(
+        "a run waits for a stuck copy",
+        "stuck",
+        "core/report.py",
+        "one.state in (State.PENDING, State.DEFERRED) and not one.stuck for one",
+        "one.state in (State.PENDING, State.DEFERRED) for one",
+    ),
+    Mutant(
+        "an encrypted backup is copied without a key",
+        "keys",
+        _PLANNING,
+        "if original.encrypted and not key and not wanted.laws.to_buckets:",
+        "if False:",
+    ),
+    Mutant(
+        "the plan's first key goes before that of the tags",
+        "keys",
+        "core/model.py",
+        "return next(fitting, self.kms_key)",
+        "return self.kms_key or next(fitting, self.kms_key)",
+    ),
+    Mutant(
+        "an option group is left behind",
+        "option groups",
+        _PLANNING,
+        'if not group or group.startswith("default:") or group in rule.option_groups:',
+        "if True:",
+    ),
+    Mutant(
+        "what a kept increment stands on is deleted",
+        "guard 1",
+        _PRUNING,
+        "if not one.keep and slot in stands_on and one.backup.state is BackupState.AVAILABLE:",
+        "if False:",
+    ),
+    Mutant(
+        "a base goes before what stands on it",
+        "guard 1",
+        _PRUNING,
+        "key=lambda one: (roots[one.backup.arn], -slot_of(one.backup).timestamp(), one.backup.arn),",
+        "key=_age,",
+    ),
+    Mutant(
+        "copies in another account are pruned from here",
+        "guard 3",
+        _PRUNING,
+        "if account_in(place):",
+        "if False:",
+    ),
+    Mutant(
+        "the copy that feeds another account is not needed",
+        "guard 6",
+        _PRUNING,
+        "fed = [rule for rule in rules if source_place(rule, home) == place]",
+        "fed = [rule for rule in rules if source_place(rule, home) == place == home.region]",
+    ),
+    Mutant(
+        "right before a delete the copies that it feeds are not looked at",
+        "guard 10",
+        _PRUNE,
+        "listed = self._listed(backup.kind, [backup.place, *copies], backup.source)",
+        "listed = self._listed(backup.kind, [backup.place], backup.source)",
+    ),
+    Mutant(
+        "a remnant is kept for ever",
+        "remnants",
+        _RETENTION,
+        "if backup.state is BackupState.REMNANT:",
+        "if False:",
+    ),
+    Mutant(
+        "a hint's slot is the moment that it comes",
+        "hints",
+        _COPY,
+        "work = replace(work, request=replace(request, slot=slot))",
+        "work = replace(work, request=replace(request, hint=False))",
+    ),
+    Mutant(
+        "two sweeps copy at the same time",
+        "hints",
+        _COPY,
+        "return step.outcome(State.PENDING, _NOT_OURS)",
+        "pass",
     ),
 )

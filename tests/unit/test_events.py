@@ -24,10 +24,17 @@ class TestRequests:
         event = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "dry_run": True, "most": 5}
         assert parse_request(event, NOW) == Request(plan="nightly", slot=NIGHT, dry_run=True, most=5)
 
-    @pytest.mark.parametrize("key", ["approve", "problems"])
+    @pytest.mark.parametrize("key", ["approve", "problems", "hint"])
     def test_a_key_of_another_function_is_refused(self, key: str) -> None:
         with pytest.raises(RequestError, match=f"{key}: not a key of this function"):
             parse_request({"plan": "nightly", key: []}, NOW)
+
+    def test_copying_takes_a_hint(self) -> None:
+        request = parse_request({"plan": "nightly", "hint": True}, NOW, also=("hint",))
+        assert (request.hint, request.slot) == (True, datetime(2026, 11, 23, 9, 41, tzinfo=UTC))
+        assert not parse_request({"plan": "nightly"}, NOW, also=("hint",)).hint
+        with pytest.raises(RequestError, match="hint: 'yes' is not allowed; give true or false"):
+            parse_request({"plan": "nightly", "hint": "yes"}, NOW, also=("hint",))
 
     def test_pruning_takes_an_approval(self) -> None:
         event = {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "approve": "0" * 16}
@@ -125,7 +132,7 @@ class TestProblems:
             problems_in({"plan": "nightly", "problems": given_})
 
 
-KEYS_OF = {"prune_backups": ("approve",), "publish_report": ("problems",)}
+KEYS_OF = {"copy_backups": ("hint",), "prune_backups": ("approve",), "publish_report": ("problems",)}
 
 
 class TestFiles:

@@ -13,6 +13,7 @@ from holdfast.core.model import HOLD_TAG, Backup, BackupState, KeepPolicy, Plan,
 from holdfast.core.pruning import Standing, plan_prune, put_off_untold, strangers
 from tests.builders import (
     AWAY_REGION,
+    COPIED,
     DATABASE,
     HOME,
     HOME_REGION,
@@ -40,7 +41,7 @@ def explained(
     by_region = {
         region: [one for one in backups if one.region == region] for region in (HOME_REGION, AWAY_REGION)
     }
-    standing = [Standing(kind="rds", by_region=by_region, copied=True)]
+    standing = [Standing(kind="rds", by_place=by_region, laws=COPIED)]
     full = plan_prune(standing, plan, NIGHT, HOME, {})
     told = {"rds": known or plan.retention(HOME_REGION)}
     prune = put_off_untold(full, standing, plan, told, NIGHT, HOME)
@@ -97,7 +98,7 @@ class TestTheManual:
         plan = a_plan(keep=KeepPolicy(**policy), time_zone="Europe/Berlin")
         backups = [self.backup(line) for line in self.told.splitlines()[4:]]
         now = max(slot_of(one) for one in backups)
-        standing = [Standing(kind="rds", by_region={HOME_REGION: backups}, copied=True)]
+        standing = [Standing(kind="rds", by_place={HOME_REGION: backups}, laws=COPIED)]
         prune = plan_prune(standing, plan, now, HOME, {})
         assert explain(prune, [], plan, a_request(now), []) == self.told
 

@@ -38,6 +38,7 @@ def app() -> App:
         {
             "HOLDFAST_STACK": "holdfast",
             "AWS_REGION": "us-east-1",
+            "HOLDFAST_ACCOUNT": "123456789012",
             "HOLDFAST_PLANS_PATH": "/holdfast/plans",
             "HOLDFAST_BUCKET": "reports",
             "HOLDFAST_COPY_REGIONS": "us-west-2",
@@ -102,13 +103,13 @@ def test_a_kind_that_can_copy_is_among_the_copiers(kind: str) -> None:
 
 
 def test_a_kind_that_nobody_wrote_lacks_everything() -> None:
-    assert missing("ebs") == [
-        "ebs lacks adapters/ebs.py",
-        "ebs lacks its entry in App.providers",
-        "ebs lacks its line in tests/contract/kinds.py",
-        "ebs lacks a statement Ebs… in StagePolicy of template.yaml",
-        "ebs lacks a statement Ebs… in CreateBackupsRole of template.yaml",
-        "ebs lacks a statement Ebs… in PruneBackupsRole of template.yaml",
+    assert missing("efs") == [
+        "efs lacks adapters/efs.py",
+        "efs lacks its entry in App.providers",
+        "efs lacks its line in tests/contract/kinds.py",
+        "efs lacks a statement Efs… in StagePolicy of template.yaml",
+        "efs lacks a statement Efs… in CreateBackupsRole of template.yaml",
+        "efs lacks a statement Efs… in PruneBackupsRole of template.yaml",
     ]
 
 

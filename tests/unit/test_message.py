@@ -33,6 +33,7 @@ def run_of(
     refusals: Sequence[str] = (),
     problems: Sequence[str] = (),
     notices: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> Report:
     return Report(
         stage=Stage.REPORT,
@@ -42,6 +43,7 @@ def run_of(
         refusals=refusals,
         problems=problems,
         notices=notices,
+        warnings=warnings,
     )
 
 
@@ -59,6 +61,7 @@ A_NIGHT = run_of(
     outcome(Action.ANNOUNCE, State.SKIPPED, reason="nobody was told yet (else: no rule keeps it)"),
     refusals=("30 of 60 backups would be deleted: none was.",),
     notices=("The plan nightly keeps daily 3 (before: daily 7).",),
+    warnings=("rds in us-west-2: 84 of 100 manual snapshots stand.",),
     problems=("copy_backups could not do its work: Task timed out",),
 )
 
@@ -76,6 +79,9 @@ Could not be done:
 
 New:
   - The plan nightly keeps daily 3 (before: daily 7).
+
+Soon:
+  - rds in us-west-2: 84 of 100 manual snapshots stand.
 
 Failed (2):
   - back up dynamodb orders in us-east-1: not permitted: see the role

@@ -5,21 +5,34 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holdfast.core.model import (
     HOLD_TAG,
+    OPT_OUT,
+    PLAN_TAG,
     Backup,
     BackupState,
+    CopyLaws,
     CopyRule,
+    CopySettings,
+    Home,
     KeepPolicy,
+    Origin,
+    Resource,
     Selection,
 )
 from holdfast.core.planning import (
+    Copying,
+    ToCopy,
     not_there,
     ours,
     plan_copies,
     plan_creates,
     select,
+    source_place,
+    together,
     wanted_there,
     why_not_ours,
 )
@@ -27,13 +40,16 @@ from holdfast.core.report import State
 from tests.builders import (
     AWAY_REGION,
     CLUSTER,
+    COPIED,
     DATABASE,
+    EXPORTED,
     HOME,
     HOME_REGION,
     KEY,
     NIGHT,
     TABLE,
     TAGS,
+    VOLUME,
     a_backup,
     a_mark,
     a_plan,
@@ -51,6 +67,10 @@ FOREIGN_DATABASE = "arn:aws:rds:us-west-2:123456789012:db:orders"
 def slot_of(backup: Backup) -> datetime:
     assert backup.mark is not None
     return backup.mark.slot
+
+
+ACCOUNT, VAULT, THIRD = "123456789012", "111122223333", "444455556666"
+ORIGIN = Origin(account=ACCOUNT, region=HOME_REGION)
 
 
 class TestOurs:
@@ -78,6 +98,80 @@ class TestOurs:
     def test_only_what_this_stack_made_for_this_plan_is_ours(self, backup: Backup, expected: bool) -> None:
         assert (why_not_ours(backup, HOME, "nightly") == "") is expected
         assert ours([backup], HOME, "nightly") == ([backup] if expected else [])
+
+    @pytest.mark.parametrize(
+        ("home", "expected"),
+        [
+            (Home(stack="holdfast", region=HOME_REGION, account=ACCOUNT), True),
+            (Home(stack="holdfast", region=HOME_REGION, account=VAULT), False),
+            (Home(stack="holdfast", region=AWAY_REGION, account=VAULT, vault_of=ORIGIN), True),
+            (Home(stack="holdfast", region=HOME_REGION, account=VAULT, vault_of=ORIGIN), True),
+            (Home(stack="other", region=AWAY_REGION, account=VAULT, vault_of=ORIGIN), False),
+            (
+                Home(
+                    stack="holdfast",
+                    region=AWAY_REGION,
+                    account=VAULT,
+                    vault_of=replace(ORIGIN, account=THIRD),
+                ),
+                False,
+            ),
+            (
+                Home(
+                    stack="holdfast",
+                    region=AWAY_REGION,
+                    account=VAULT,
+                    vault_of=replace(ORIGIN, region=AWAY_REGION),
+                ),
+                False,
+            ),
+        ],
+        ids=[
+            "the stack that made it",
+            "a stack of the same name in the other account",
+            "that account's vault",
+            "a vault in the Region of the backups",
+            "a vault of another stack",
+            "a vault of another account",
+            "a vault of another Region",
+        ],
+    )
+    @pytest.mark.parametrize("source", [DATABASE, CLUSTER, VOLUME])
+    def test_a_copy_in_another_account_is_its_maker_s_and_its_vault_s(
+        self, home: Home, source: str, expected: bool
+    ) -> None:
+        copy = a_backup(source=source, region=AWAY_REGION, account=VAULT)
+        assert (why_not_ours(copy, home, "nightly") == "") is expected
+        assert why_not_ours(copy, home, "weekly")
+
+    def test_what_is_no_copy_is_none_of_a_vault_s(self) -> None:
+        vault = Home(stack="holdfast", region=HOME_REGION, account=VAULT, vault_of=ORIGIN)
+        assert why_not_ours(a_backup(), vault, "nightly") == "not ours: it is no copy"
+
+    @given(
+        account=st.sampled_from([ACCOUNT, VAULT, THIRD]),
+        region=st.sampled_from([HOME_REGION, AWAY_REGION]),
+        copied=st.booleans(),
+    )
+    def test_in_one_account_a_backup_is_never_a_vault_s_and_another_plan_s_too(
+        self, account: str, region: str, copied: bool
+    ) -> None:
+        mark = a_mark(source=f"arn:aws:rds:{region}:{account}:db:orders", copy_of=DATABASE if copied else "")
+        backup = replace(a_backup(), mark=mark)
+        plain = Home(stack="holdfast", region=HOME_REGION, account=VAULT)
+        homes = [
+            replace(plain, region=here, vault_of=origin)
+            for here in (HOME_REGION, AWAY_REGION)
+            for origin in (None, ORIGIN, replace(ORIGIN, region=AWAY_REGION), replace(ORIGIN, account=THIRD))
+        ]
+        whose = {
+            (home.source_account, home.source_region)
+            for home in homes
+            if not why_not_ours(backup, home, "nightly")
+        }
+        assert whose <= {(account, region)}
+        vaults = {home.vault_of is not None for home in homes if not why_not_ours(backup, home, "nightly")}
+        assert len(vaults) <= 1
 
 
 def test_what_is_named_and_excluded_is_not_missed() -> None:
@@ -186,6 +280,14 @@ class TestCreates:
         assert steps == []
         assert (outcome.state, outcome.reason) == (expected, "the instance is stopped")
 
+    def test_one_that_aws_ended_as_failed_says_why(self) -> None:
+        failed = a_backup(state=FAILED, failure="Volume was lost")
+        _, [outcome] = plan_creates([a_resource()], [failed], a_request(), HOME)
+        assert outcome.reason == (
+            "AWS ended it as failed (Volume was lost); nothing else is made for this slot, the next one "
+            "makes the next attempt"
+        )
+
     def test_a_backup_made_before_it_was_stopped_still_counts(self) -> None:
         resource = a_resource(unready="the instance is stopped")
         _, [outcome] = plan_creates([resource], [a_backup()], a_request(), HOME)
@@ -218,11 +320,13 @@ def copies_of(
     there: Sequence[Backup] = (),
     rule: CopyRule | None = None,
     request_slot: datetime = NIGHT,
+    laws: CopyLaws = COPIED,
 ) -> tuple[list[datetime], list[tuple[State, str]]]:
     """The slots that are to be copied, and what is told of others."""
     rule = rule or a_rule()
     plan = a_plan(copies=(rule,))
-    steps, outcomes = plan_copies(here, there, plan, rule, a_request(request_slot), HOME)
+    copying = [Copying(kind="rds", laws=laws, here=here, there=there)]
+    steps, outcomes = plan_copies(copying, plan, rule, a_request(request_slot), HOME)
     return [slot_of(step.backup) for step in steps], [(one.state, one.reason) for one in outcomes]
 
 
@@ -233,9 +337,11 @@ class TestCopies:
 
     def test_a_copys_mark_names_its_original(self) -> None:
         rule = a_rule(kms_key=KEY)
-        [step], _ = plan_copies([a_backup()], [], a_plan(copies=(rule,)), rule, a_request(), HOME)
+        copying = [Copying(kind="rds", laws=COPIED, here=[a_backup(encrypted=True)], there=[])]
+        [step], _ = plan_copies(copying, a_plan(copies=(rule,)), rule, a_request(), HOME)
         assert step.mark == replace(a_mark(), copy_of=a_backup().arn)
-        assert (step.region, step.kms_key, step.reason) == (AWAY_REGION, KEY, "us-west-2 has no copy of it")
+        assert (step.place, step.reason) == (AWAY_REGION, "us-west-2 has no copy of it")
+        assert step.settings == CopySettings(kms_key=KEY)
 
     def test_only_what_the_regions_own_policy_would_keep_is_copied(self) -> None:
         here = [a_backup(nights_ago(night)) for night in range(10)]
@@ -260,7 +366,6 @@ class TestCopies:
         ("state", "expected", "word"),
         [
             (CREATING, State.PENDING, "being copied"),
-            (FAILED, State.FAILED, "delete it in us-west-2, and the next run copies again"),
             (DELETING, State.PENDING, "an earlier copy is being deleted"),
         ],
     )
@@ -291,7 +396,8 @@ class TestCopies:
         assert slots == []
         assert state is State.FAILED
         assert reason == (
-            "it is encrypted, and the plan names no kms_key for us-west-2: give the copy a key of us-west-2"
+            "it is encrypted, and the plan names no kms_key for us-west-2: give the copy the ARN of a KMS "
+            "key of us-west-2"
         )
 
     def test_an_encrypted_backup_with_a_key_is_copied(self) -> None:
@@ -301,7 +407,7 @@ class TestCopies:
         here = [a_backup(nights_ago(night)) for night in range(3)]
         slots, told = copies_of(here, rule=a_rule(slots=2))
         assert slots == [NIGHT, nights_ago(1)]
-        assert told == [(State.DEFERRED, "all 2 copy slots of us-west-2 are in use")]
+        assert told == [(State.DEFERRED, "no copy slot of us-west-2 is free (2 in all): a later sweep copies it")]
 
     def test_others_copies_in_flight_use_up_slots(self) -> None:
         others = [
@@ -363,3 +469,170 @@ def test_a_backup_of_the_former_resource_is_none_of_the_new_one() -> None:
     made = replace(a_backup(NIGHT), resource_id="db-OLD")
     steps, outcomes = plan_creates([replace(a_resource(), resource_id="db-NEW")], [made], a_request(), HOME)
     assert (len(steps), outcomes) == (1, [])
+
+
+INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0"
+
+
+def a_volume(
+    name: str = "vol-1",
+    tags: Mapping[str, str] | None = None,
+    *,
+    group: str = INSTANCE,
+    group_tags: Mapping[str, str] | None = None,
+) -> Resource:
+    arn = f"arn:aws:ec2:us-east-1:123456789012:volume/{name}"
+    return Resource(kind="ebs", arn=arn, tags=tags or {}, group=group, group_tags=group_tags or {})
+
+
+class TestGroups:
+    """Volumes of one instance are backed up at one instant when the plan selects the instance."""
+
+    def chosen(self, volume: Resource, selection: Selection | None = None) -> list[str]:
+        """The group of the volume when it is chosen, empty when it is chosen alone."""
+        found, _ = select([volume], selection or Selection(tags=TAGS))
+        return [one.group for one in found]
+
+    def test_a_volume_of_a_tagged_instance_is_in_with_it(self) -> None:
+        assert self.chosen(a_volume(group_tags=TAGS)) == [INSTANCE]
+
+    def test_a_tagged_volume_of_an_untagged_instance_is_in_alone(self) -> None:
+        assert self.chosen(a_volume(tags=TAGS)) == [""]
+
+    def test_a_volume_of_neither_is_out(self) -> None:
+        assert self.chosen(a_volume()) == []
+        assert self.chosen(a_volume(group="", group_tags=TAGS)) == []
+
+    def test_a_volume_that_opts_out_is_left_out_and_that_is_said(self) -> None:
+        chosen, [left] = select([a_volume(tags={PLAN_TAG: OPT_OUT}, group_tags=TAGS)], Selection(tags=TAGS))
+        assert chosen == []
+        assert left.reason.startswith("its tag holdfast:plan=none takes it out")
+
+    def test_an_instance_that_opts_out_takes_in_nothing(self) -> None:
+        selection = Selection(include=("*:instance/*",))
+        assert self.chosen(a_volume(group_tags={PLAN_TAG: OPT_OUT}), selection) == []
+        assert self.chosen(a_volume(group_tags={PLAN_TAG: OPT_OUT}), Selection(include=(INSTANCE,))) == [
+            INSTANCE
+        ]
+
+    def test_an_instance_can_be_named_or_excluded(self) -> None:
+        assert self.chosen(a_volume(), Selection(include=(INSTANCE,))) == [INSTANCE]
+        excluding = Selection(tags=TAGS, exclude=(INSTANCE,))
+        assert self.chosen(a_volume(group_tags=TAGS), excluding) == []
+        assert self.chosen(a_volume(tags=TAGS, group_tags=TAGS), excluding) == [""]
+
+    def test_those_of_one_group_are_made_by_one_call_and_others_each_by_its_own(self) -> None:
+        volumes = [
+            a_volume("vol-1"),
+            a_volume("vol-2"),
+            a_volume("vol-3", group=INSTANCE.replace("i-0", "i-1")),
+            a_volume("vol-4", group=""),
+            a_volume("vol-5", group=""),
+        ]
+        steps, _ = plan_creates(volumes, [], a_request(), HOME)
+        batches = [[step.resource.name for step in batch] for batch in together(steps)]
+        assert batches == [["vol-1", "vol-2"], ["vol-3"], ["vol-4"], ["vol-5"]]
+
+    def test_what_has_its_backup_is_not_made_again_with_its_group(self) -> None:
+        done = a_backup(NIGHT, a_volume("vol-1").arn)
+        steps, told = plan_creates([a_volume("vol-1"), a_volume("vol-2")], [done], a_request(), HOME)
+        assert [step.resource.name for step in steps] == ["vol-2"]
+        assert [one.state for one in told] == [State.DONE]
+
+
+class TestAttempts:
+    def copy(self, attempt: int, state: BackupState = FAILED, failure: str = "") -> Backup:
+        return a_backup(region=AWAY_REGION, state=state, attempt=attempt, failure=failure)
+
+    def steps_for(self, *there: Backup) -> list[ToCopy]:
+        rule = a_rule()
+        copying = [Copying(kind="rds", laws=COPIED, here=[a_backup()], there=there)]
+        return plan_copies(copying, a_plan(copies=(rule,)), rule, a_request(), HOME)[0]
+
+    def test_the_next_has_the_next_number_and_says_why(self) -> None:
+        [step] = self.steps_for(self.copy(1, failure="Given key ID is not accessible"))
+        assert step.mark.attempt == 2
+        assert step.reason == (
+            "AWS ended 1 of its copies in us-west-2 as failed (Given key ID is not accessible; the KMS key "
+            "has to exist and be enabled, and its policy has to allow the copy)"
+        )
+
+    def test_what_is_not_about_the_key_does_not_speak_of_it(self) -> None:
+        [step] = self.steps_for(self.copy(1, failure="Monkeys at the datacentre"))
+        assert "KMS" not in step.reason
+
+    def test_its_number_is_above_all_that_stand(self) -> None:
+        [step] = self.steps_for(self.copy(2))
+        assert step.mark.attempt == 3
+
+    def test_beside_a_good_one_or_one_that_runs_none_is_begun(self) -> None:
+        for state in (AVAILABLE, CREATING):
+            assert self.steps_for(self.copy(1), self.copy(2, state)) == []
+
+    def test_the_third_is_the_last(self) -> None:
+        assert self.steps_for(self.copy(1), self.copy(2), self.copy(3)) == []
+
+    def test_other_slots_have_attempts_of_their_own(self) -> None:
+        others = [
+            replace(self.copy(n), mark=replace(a_mark(nights_ago(1)), copy_of="x", attempt=n)) for n in (1, 2)
+        ]
+        [step] = self.steps_for(*others)
+        assert step.mark.attempt == 1
+
+
+class TestReach:
+    laws = EXPORTED
+
+    def test_what_is_older_is_wanted_only_where_it_has_its_copy(self) -> None:
+        rule = a_rule(keep=KeepPolicy(daily=90), bucket="exports")
+        old = a_backup(nights_ago(35), TABLE)
+        plan = a_plan(copies=(rule,))
+        assert wanted_there([old], [], rule, plan, NIGHT, EXPORTED.reach) == []
+        copy = a_backup(nights_ago(35), TABLE, region=AWAY_REGION)
+        assert wanted_there([old], [copy], rule, plan, NIGHT, EXPORTED.reach) == [old]
+
+    def test_up_to_it_all_is_wanted(self) -> None:
+        rule = a_rule(keep=KeepPolicy(daily=90), bucket="exports")
+        young = a_backup(nights_ago(34.9), TABLE)
+        assert wanted_there([young], [], rule, a_plan(copies=(rule,)), NIGHT, EXPORTED.reach) == [young]
+
+
+class TestIncrements:
+    def base_of(self, *exports: Backup, full_every_days: int = 7, slot: datetime = NIGHT) -> datetime | None:
+        rule = a_rule(keep=KeepPolicy(daily=60), bucket="exports", full_every_days=full_every_days)
+        copying = [Copying(kind="dynamodb", laws=EXPORTED, here=[a_backup(slot, TABLE)], there=exports)]
+        [step], _ = plan_copies(copying, a_plan(copies=(rule,)), rule, a_request(slot), HOME)
+        return step.settings.base
+
+    def export(self, nights: float, base: float | None = None, state: BackupState = AVAILABLE) -> Backup:
+        since = nights_ago(base) if base is not None else None
+        return a_backup(nights_ago(nights), TABLE, state, region=AWAY_REGION, base=since)
+
+    def test_it_is_since_the_newest_that_stands(self) -> None:
+        assert self.base_of(self.export(1, base=2), self.export(2)) == nights_ago(1)
+
+    def test_without_a_plan_for_it_all_are_whole(self) -> None:
+        assert self.base_of(self.export(1), full_every_days=1) is None
+
+    @pytest.mark.parametrize("nights", [1.01, 2, 0.01])
+    def test_what_aws_cannot_span_is_no_base(self, nights: float) -> None:
+        assert self.base_of(self.export(nights)) is None
+
+    @pytest.mark.parametrize("state", [CREATING, FAILED, DELETING, BackupState.REMNANT])
+    def test_what_does_not_stand_is_no_base(self, state: BackupState) -> None:
+        assert self.base_of(self.export(1, state=state)) is None
+
+    def test_after_so_many_days_a_whole_one_is_due(self) -> None:
+        chain = [self.export(nights, base=nights + 1) for nights in range(1, 6)]
+        assert self.base_of(*chain, self.export(6)) == nights_ago(1)
+        assert self.base_of(*chain, self.export(6), full_every_days=6) is None
+
+    def test_a_chain_without_its_beginning_is_no_base(self) -> None:
+        """The listing says so of what stands on nothing; the age of a whole one that is gone is not known."""
+        assert self.base_of(self.export(1, base=9)) is None
+
+
+def test_a_place_is_fed_from_the_home_region_or_from_the_copies_in_its_own() -> None:
+    assert source_place(a_rule(), HOME) == HOME_REGION
+    assert source_place(a_rule(account="111122223333"), HOME) == AWAY_REGION
+    assert source_place(a_rule(account="111122223333", region=HOME_REGION), HOME) == HOME_REGION

@@ -10,14 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.errors import PlanError
-from holdfast.core.model import Breaker, CopyRule, KeepPolicy, Plan, Selection
+from holdfast.core.model import Breaker, CopyRule, KeepPolicy, KeyRule, Origin, Plan, Selection
 from holdfast.core.spans import Span
 from holdfast.plans import WITHIN_RULE, PlanLimits, parse_plan
 from tests.builders import KEY
 
 LIMITS = PlanLimits(
-    kinds=("aurora", "dynamodb", "rds"), home_region="us-east-1", copy_regions=("us-west-2", "eu-central-1")
+    kinds=("aurora", "dynamodb", "ebs", "rds"),
+    home_region="us-east-1",
+    copy_regions=("us-west-2", "eu-central-1"),
+    copy_buckets={"us-west-2": "exports"},
+    vault_accounts=("111122223333",),
+    account="123456789012",
 )
+OTHER_KEY = KEY.replace("1234abcd", "feedbeef")
+VAULT_KEY = KEY.replace("123456789012", "111122223333")
 LEAST: dict[str, Any] = {"name": "nightly", "select": {"tags": {"a": "b"}}, "keep": {"daily": 7}}
 EVERY_KEY: dict[str, Any] = {
     "name": "nightly",
@@ -39,7 +46,18 @@ EVERY_KEY: dict[str, Any] = {
         "minimum": 5,
     },
     "copies": [
-        {"region": "us-west-2", "kms_key": KEY, "keep": {"daily": 9, "minimum": 1}, "slots": 5},
+        {
+            "region": "us-west-2",
+            "kms_key": KEY,
+            "kms_keys": [{"tags": {"class": "secret"}, "kms_key": OTHER_KEY}],
+            "keep": {"daily": 9, "minimum": 1},
+            "slots": 5,
+            "option_groups": {"auditing": "auditing-west"},
+            "unencrypted_clusters": "copy",
+            "bucket": "exports",
+            "incremental": {"full_every_days": 7},
+        },
+        {"region": "us-west-2", "account": "111122223333", "kms_key": VAULT_KEY, "keep": {"monthly": 3}},
         {"region": "eu-central-1", "keep": {"within": "36h"}},
     ],
     "time_zone": "Europe/Berlin",
@@ -91,7 +109,23 @@ def test_every_key_is_read() -> None:
         ),
         breaker=Breaker(max_deletes_per_run=50, max_delete_share=0.5),
         copies=(
-            CopyRule(region="us-west-2", kms_key=KEY, keep=KeepPolicy(daily=9, minimum=1), slots=5),
+            CopyRule(
+                region="us-west-2",
+                kms_key=KEY,
+                kms_keys=(KeyRule(tags={"class": "secret"}, kms_key=OTHER_KEY),),
+                keep=KeepPolicy(daily=9, minimum=1),
+                slots=5,
+                option_groups={"auditing": "auditing-west"},
+                copy_unencrypted=True,
+                bucket="exports",
+                full_every_days=7,
+            ),
+            CopyRule(
+                region="us-west-2",
+                account="111122223333",
+                kms_key=VAULT_KEY,
+                keep=KeepPolicy(monthly=3, minimum=2),
+            ),
             CopyRule(region="eu-central-1", keep=KeepPolicy(within=Span(hours=36), minimum=2)),
         ),
         time_zone="Europe/Berlin",
@@ -120,7 +154,7 @@ COUNT = "give a whole number from 0 to 10000"
             changed(kep={}),
             (
                 "kep: unknown key; allowed are copies, keep, name, prune, rpo_hours, rto_minutes, "
-                "select, time_zone, window_minutes"
+                "select, time_zone, vault_of, window_minutes"
             ),
         ),
         (
@@ -136,7 +170,10 @@ COUNT = "give a whole number from 0 to 10000"
         ),
         (
             changed(copies=a_copy(zone=1)),
-            "copies[0].zone: unknown key; allowed are keep, kms_key, region, slots",
+            (
+                "copies[0].zone: unknown key; allowed are account, bucket, incremental, "
+                "keep, kms_key, kms_keys, option_groups, region, slots, unencrypted_clusters"
+            ),
         ),
         (
             changed(prune={"max": 1}),
@@ -190,11 +227,11 @@ COUNT = "give a whole number from 0 to 10000"
         ),
         (
             changed(select={"tags": {"a": "b"}, "types": ["s3"]}),
-            'select.types: ["s3"] is not allowed; give some of aurora, dynamodb, rds, or leave it out',
+            'select.types: ["s3"] is not allowed; give some of aurora, dynamodb, ebs, rds, or leave it out',
         ),
         (
             changed(select={"tags": {"a": "b"}, "types": []}),
-            "select.types: [] is not allowed; give some of aurora, dynamodb, rds, or leave it out",
+            "select.types: [] is not allowed; give some of aurora, dynamodb, ebs, rds, or leave it out",
         ),
         *(
             (
@@ -264,8 +301,81 @@ COUNT = "give a whole number from 0 to 10000"
             "copies[0].region: 'us-east-1' is where the backups are made; give another Region",
         ),
         (
+            changed(copies=a_copy(account="111122223333")),
+            (
+                "copies: the account 111122223333 gets its copies from those in us-west-2; copy to us-west-2 "
+                "in the stack's own account too"
+            ),
+        ),
+        (
+            changed(copies=[*a_copy(), *a_copy(account="444455556666")]),
+            (
+                "copies[1].account: '444455556666' is not allowed; this stack may copy to 111122223333 "
+                "(template parameter VaultAccountId)"
+            ),
+        ),
+        (
+            changed(copies=a_copy(account="12")),
+            (
+                'copies[0].account: "12" is not allowed; give the 12 digits of another AWS account, or empty '
+                "for the stack's own"
+            ),
+        ),
+        (
+            changed(copies=[*a_copy(), *a_copy(account="111122223333", kms_key=KEY)]),
+            f"copies[1]: kms_key '{KEY}' is of another account; give a key of 111122223333",
+        ),
+        (
+            changed(copies=a_copy(kms_keys=[{"tags": {}, "kms_key": KEY}])),
+            "copies[0].kms_keys[0].tags: {} is not allowed; give an object of tag keys and values",
+        ),
+        (
+            changed(copies=a_copy(kms_keys=[{"tags": {"a": "b"}, "kms_key": ""}])),
+            'copies[0].kms_keys[0].kms_key: "" is not allowed; give the ARN of a KMS key',
+        ),
+        (
+            changed(
+                copies=a_copy(kms_keys=[{"tags": {"a": "b"}, "kms_key": KEY.replace("west-2", "west-1")}])
+            ),
+            (
+                f"copies[0]: kms_key '{KEY.replace('west-2', 'west-1')}' is of another Region; "
+                "give a key of us-west-2"
+            ),
+        ),
+        (
+            changed(copies=a_copy(bucket="mine")),
+            "copies[0]: bucket 'mine' is not allowed; give exports (template parameter CopyBucket)",
+        ),
+        (
+            changed(copies=a_copy(region="eu-central-1", bucket="exports")),
+            "copies[0]: bucket 'exports' is not allowed; give none (template parameter CopyBucket)",
+        ),
+        (
+            changed(copies=[*a_copy(), *a_copy(account="111122223333", bucket="exports")]),
+            "copies[1]: bucket: exports cannot go to another account; leave it out",
+        ),
+        (
+            changed(copies=a_copy(incremental={"full_every_days": 7})),
+            "copies[0]: incremental: only exports can be incremental; give a bucket, or leave it out",
+        ),
+        (
+            changed(copies=a_copy(bucket="exports", incremental={"full_every_days": 31})),
+            "copies[0].incremental.full_every_days: 31 is not allowed; give a whole number from 1 to 30",
+        ),
+        (
+            changed(copies=a_copy(unencrypted_clusters="maybe")),
+            'copies[0].unencrypted_clusters: "maybe" is not allowed; give "fail" or "copy"',
+        ),
+        (
+            changed(copies=a_copy(option_groups={"auditing": ""})),
+            (
+                'copies[0].option_groups.auditing: "" is not allowed; give an object of RDS option groups: '
+                "at the source, and at the copy"
+            ),
+        ),
+        (
             changed(copies=[*a_copy(), *a_copy()]),
-            "copies: us-west-2 is given more than once; give each Region once",
+            "copies: us-west-2 is given more than once; give each place once",
         ),
         (
             changed(copies=a_copy(kms_key="alias/backup")),
@@ -322,6 +432,66 @@ def test_each_mistake_names_the_key_the_value_and_what_is_allowed(document: obje
     assert problems_of(json.dumps(document)) == [problem]
 
 
+A_VAULT: dict[str, Any] = {
+    "name": "nightly",
+    "vault_of": {"account": "444455556666", "region": "us-east-1"},
+    "keep": {"daily": 7},
+}
+
+
+@pytest.mark.parametrize("select", [{}, {"select": {}}, {"select": {"types": ["rds"]}}])
+def test_a_vault_s_plan_selects_at_most_types(select: dict[str, Any]) -> None:
+    plan = parse(A_VAULT | select)
+    assert plan.vault_of == Origin(account="444455556666", region="us-east-1")
+    assert plan.select == Selection(types=frozenset(select.get("select", {}).get("types", LIMITS.kinds)))
+    assert plan.copies == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        *(
+            (
+                {"select": {key: value}},
+                "select: with vault_of, what stands is kept; give types alone, or leave it out",
+            )
+            for key, value in (("tags", {"a": "b"}), ("include", ["*"]), ("exclude", ["*"]))
+        ),
+        ({"copies": a_copy()}, "copies: with vault_of, nothing is copied on; leave it out"),
+        (
+            {"vault_of": {"account": "123456789012", "region": "us-east-1"}},
+            "vault_of.account: '123456789012' is the stack's own; give the account that the copies come from",
+        ),
+        (
+            {"vault_of": {"account": "1234", "region": "us-east-1"}},
+            'vault_of.account: "1234" is not allowed; give the 12 digits of another AWS account',
+        ),
+        (
+            {"vault_of": {"account": "444455556666", "region": ""}},
+            'vault_of.region: "" is not allowed; give the name of an AWS Region',
+        ),
+        (
+            {"vault_of": {"region": "us-east-1"}},
+            "vault_of.account: missing; give the 12 digits of another AWS account",
+        ),
+        (
+            {"vault_of": {"account": "444455556666", "region": "us-east-1", "stack": "x"}},
+            "vault_of.stack: unknown key; allowed are account, region",
+        ),
+        (
+            {"vault_of": "us-east-1"},
+            (
+                'vault_of: "us-east-1" is not allowed; '
+                "give an object with account and region, or null for a plan that makes backups"
+            ),
+        ),
+        ({"vault_of": None}, "select: missing; give an object with at least one of tags and include"),
+    ],
+)
+def test_a_vault_s_plan_has_mistakes_of_its_own(keys: dict[str, Any], problem: str) -> None:
+    assert problems_of(json.dumps(A_VAULT | keys)) == [problem]
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     document = {
         "nmae": "nightly",
@@ -376,7 +546,7 @@ near_plans = st.fixed_dictionaries(
     {},
     optional={
         key: json_values | st.dictionaries(_KEYS, json_values, max_size=4) | st.just(value)
-        for key, value in EVERY_KEY.items()
+        for key, value in (EVERY_KEY | A_VAULT).items()
     },
 )
 
@@ -399,13 +569,19 @@ def test_any_text_is_a_plan_or_a_plan_error(text: str) -> None:
     assert problems_of(text)
 
 
+_MAPPINGS = ("tags", "option_groups")
+"""The keys in these are the people's own."""
+
+
 def test_each_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
 
     def keys_of(document: dict[str, Any]) -> set[str]:
-        values = [value[0] if key == "copies" else value for key, value in document.items() if key != "tags"]
+        values = [
+            value[0] if key == "copies" else value for key, value in document.items() if key not in _MAPPINGS
+        ]
         return set(document).union(*(keys_of(value) for value in values if isinstance(value, dict)))
 
-    keys = keys_of(EVERY_KEY) - {"holdfast:plan"}
+    keys = keys_of(EVERY_KEY | A_VAULT) - {"holdfast:plan"}
     missing = sorted(key for key in keys if not re.search(rf"`[a-z_.\[\]]*\b{key}[`.]", page))
     assert missing == [], f"docs/plans.md says nothing of {', '.join(missing)}"

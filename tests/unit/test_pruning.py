@@ -15,13 +15,15 @@ from holdfast.core.model import (
     Backup,
     BackupState,
     Breaker,
+    CopyLaws,
     Home,
     KeepPolicy,
     Plan,
     Retention,
     slot_of,
 )
-from holdfast.core.planning import plan_copies
+from holdfast.core.naming import format_slot
+from holdfast.core.planning import Copying, plan_copies
 from holdfast.core.pruning import (
     PrunePlan,
     Standing,
@@ -41,7 +43,9 @@ from holdfast.core.spans import Span
 from holdfast.core.told import Told
 from tests.builders import (
     AWAY_REGION,
+    COPIED,
     DATABASE,
+    EXPORTED,
     HOME,
     HOME_REGION,
     KEEP,
@@ -60,9 +64,9 @@ FOREIGN_DATABASE = "arn:aws:rds:us-west-2:123456789012:db:orders"
 
 
 def standing(
-    here: Sequence[Backup], there: Sequence[Backup] = (), *, kind: str = "rds", copied: bool = True
+    here: Sequence[Backup], there: Sequence[Backup] = (), *, kind: str = "rds", laws: CopyLaws = COPIED
 ) -> Standing:
-    return Standing(kind=kind, by_region={HOME_REGION: here, AWAY_REGION: there}, copied=copied)
+    return Standing(kind=kind, by_place={HOME_REGION: here, AWAY_REGION: there}, laws=laws)
 
 
 def pruned(
@@ -71,11 +75,11 @@ def pruned(
     plan: Plan | None = None,
     *,
     spared: Mapping[str, str] | None = None,
-    copied: bool = True,
+    laws: CopyLaws = COPIED,
     home: Home = HOME,
     now: datetime = NIGHT,
 ) -> PrunePlan:
-    return plan_prune([standing(here, there, copied=copied)], plan or a_plan(), now, home, spared or {})
+    return plan_prune([standing(here, there, laws=laws)], plan or a_plan(), now, home, spared or {})
 
 
 def deleted(prune: PrunePlan) -> list[tuple[str, datetime]]:
@@ -169,13 +173,87 @@ class TestPrune:
         }
 
 
+class TestWhatOthersStandOn:
+    """An increment holds the changes since its base, and is worth nothing without it."""
+
+    plan = a_plan(copies=(a_rule(keep=KeepPolicy(daily=1, minimum=1), bucket="exports"),))
+
+    def export(self, nights: int, base: int | None = None, *, held: bool = False) -> Backup:
+        tags = {HOLD_TAG: "audit"} if held else {}
+        since = nights_ago(base) if base is not None else None
+        return a_backup(nights_ago(nights), TABLE, region=AWAY_REGION, base=since, tags=tags)
+
+    def prune(self, *exports: Backup) -> PrunePlan:
+        here = [a_backup(nights_ago(nights), TABLE) for nights in range(3)]
+        return plan_prune(
+            [standing(here, exports, kind="dynamodb", laws=EXPORTED)], self.plan, NIGHT, HOME, {}
+        )
+
+    def test_what_a_kept_one_stands_on_is_kept_down_to_the_whole_one(self) -> None:
+        prune = self.prune(self.export(0, 1), self.export(1, 2), self.export(2), self.export(3))
+        assert deleted(prune) == [(AWAY_REGION, nights_ago(3))]
+        reasons = {one.reason.split(" (")[0] for one in prune.verdicts if one.spared}
+        assert reasons == {
+            f"the backup of {format_slot(slot)} holds the changes since it" for slot in (NIGHT, nights_ago(1))
+        }
+
+    def test_so_is_what_a_held_one_stands_on(self) -> None:
+        prune = self.prune(self.export(0), self.export(3, 4, held=True), self.export(4), self.export(5))
+        assert deleted(prune) == [(AWAY_REGION, nights_ago(5))]
+
+    def test_what_only_let_go_ones_stand_on_goes_after_them(self) -> None:
+        """Where the run is cut short between the two, what is left can be restored."""
+        prune = self.prune(self.export(0), self.export(3, 4), self.export(4), self.export(5), self.export(2))
+        slots = [slot_of(one.backup) for one in prune.deletes]
+        assert slots == [nights_ago(night) for night in (5, 3, 4, 2)]
+
+    def test_what_stands_in_another_region_does_not_keep_it(self) -> None:
+        away = self.export(0, 1)
+        elsewhere = replace(away, region="eu-west-1", arn=f"{away.arn}-elsewhere")
+        prune = self.prune(elsewhere, self.export(1), self.export(0))
+        assert deleted(prune) == [(AWAY_REGION, nights_ago(1))]
+
+
+def test_the_rest_of_a_deletion_is_deleted_and_is_no_evidence() -> None:
+    rest = a_backup(state=BackupState.REMNANT, region=AWAY_REGION)
+    older = a_backup(nights_ago(1), region=AWAY_REGION)
+    prune = pruned([a_backup()], [rest, older], a_plan(copies=(a_rule(keep=ONE_DAY),)))
+    assert deleted(prune) == [(AWAY_REGION, NIGHT)]
+
+
+@pytest.mark.parametrize("hold", ["held", "unusable policy"])
+def test_the_rest_of_a_deletion_stays_where_nothing_is_deleted(hold: str) -> None:
+    tags = {HOLD_TAG: "audit"} if hold == "held" else {}
+    rest = a_backup(state=BackupState.REMNANT, region=AWAY_REGION, tags=tags)
+    keep = ONE_DAY if hold == "held" else KeepPolicy()
+    assert deleted(pruned([a_backup()], [rest], a_plan(copies=(a_rule(keep=keep),)))) == []
+
+
+def test_what_stands_in_other_accounts_makes_no_breaker_more_patient() -> None:
+    """They only grow, and this run cannot delete them."""
+    here = [a_backup(nights_ago(night)) for night in range(30)]
+    vault = [a_backup(nights_ago(n), region=AWAY_REGION, account="111122223333") for n in range(300)]
+    plan = a_plan(breaker=Breaker(max_delete_share=0.25, max_deletes_per_run=1000))
+    stands = Standing(kind="rds", by_place={HOME_REGION: here, vault[0].place: vault}, laws=COPIED)
+    prune = plan_prune([stands], plan, NIGHT, HOME, {})
+    assert "prune.max_delete_share is 0.25" in tripped(prune, plan, a_request())
+
+
+def test_what_stands_in_other_accounts_is_left_to_them_and_not_told_as_left_behind() -> None:
+    vault = [a_backup(nights_ago(n), region=AWAY_REGION, account="111122223333") for n in range(3)]
+    stands = Standing(kind="rds", by_place={HOME_REGION: [], vault[0].place: vault}, laws=COPIED)
+    prune = plan_prune([stands], a_plan(), NIGHT, HOME, {})
+    assert {one.reason for one in prune.verdicts} == {"in another account, whose own stack prunes it"}
+    assert left_behind(prune, NIGHT, HOME, set(), ()) == []
+
+
 class TestPruneWaitsForCopies:
     plan = a_plan(keep=ONE_DAY, copies=(a_rule(keep=KeepPolicy(daily=3, minimum=1)),))
     here = (a_backup(), a_backup(nights_ago(1)))
     newest_copied = a_backup(region=AWAY_REGION)
 
-    def gone(self, *there: Backup, plan: Plan | None = None, copied: bool = True) -> list[datetime]:
-        prune = pruned(self.here, [self.newest_copied, *there], plan or self.plan, copied=copied)
+    def gone(self, *there: Backup, plan: Plan | None = None, laws: CopyLaws = COPIED) -> list[datetime]:
+        prune = pruned(self.here, [self.newest_copied, *there], plan or self.plan, laws=laws)
         return [slot for region, slot in deleted(prune) if region == HOME_REGION]
 
     def test_an_original_goes_when_its_copy_stands(self) -> None:
@@ -207,12 +285,12 @@ class TestPruneWaitsForCopies:
             there.append(a_backup(nights_ago(1), region=region, state=CREATING))
         stands = Standing(
             kind="rds",
-            by_region={
+            by_place={
                 HOME_REGION: self.here,
                 AWAY_REGION: [a_backup(nights_ago(night), region=AWAY_REGION) for night in (0, 1)],
                 region: there,
             },
-            copied=True,
+            laws=COPIED,
         )
         assert plan_prune([stands], plan, NIGHT, HOME, {}).deletes == []
 
@@ -226,7 +304,7 @@ class TestPruneWaitsForCopies:
         assert self.gone(plan=plan) == [nights_ago(1)]
 
     def test_kinds_that_cannot_be_copied_are_not_waited_for(self) -> None:
-        assert self.gone(copied=False) == [nights_ago(1)]
+        assert self.gone(laws=EXPORTED) == [nights_ago(1)]
 
     def test_an_original_of_another_resource_is_no_copy(self) -> None:
         bills = DATABASE.replace("orders", "bills")
@@ -593,7 +671,7 @@ class TestUntoldRetention:
 
     def test_another_kind_that_was_told_of_is_deleted_from(self) -> None:
         tables = [a_backup(nights_ago(night), TABLE) for night in range(14)]
-        stands = [standing(FORTNIGHT), standing(tables, kind="dynamodb", copied=False)]
+        stands = [standing(FORTNIGHT), standing(tables, kind="dynamodb", laws=EXPORTED)]
         plan = a_plan()
         full = plan_prune(stands, plan, NIGHT, HOME, {})
         known = {"rds": self.told, "dynamodb": plan.retention(HOME_REGION)}
@@ -751,8 +829,10 @@ def test_what_is_copied_is_what_the_region_keeps(
     here, there = stands
     rule = a_rule(keep=away, slots=1000)
     plan = a_plan(keep=keep, copies=(rule,))
-    steps, _ = plan_copies(here, there, plan, rule, a_request(), HOME)
-    made = [a_backup(slot_of(step.backup), region=AWAY_REGION) for step in steps]
+    steps, _ = plan_copies(
+        [Copying(kind="rds", laws=COPIED, here=here, there=there)], plan, rule, a_request(), HOME
+    )
+    made = [a_backup(slot_of(step.backup), region=AWAY_REGION, attempt=step.mark.attempt) for step in steps]
     gone = {one.backup.arn for one in pruned(here, [*there, *made], plan).deletes}
     assert not gone & {one.arn for one in made}
 
@@ -765,7 +845,9 @@ def test_pruning_never_takes_an_original_that_the_next_copy_sweep_wants(
     rule = a_rule(keep=away, slots=1000)
     plan = a_plan(keep=keep, copies=(rule,))
     gone = {one.backup.arn for one in pruned(here, there, plan).deletes}
-    steps, _ = plan_copies(here, there, plan, rule, a_request(), HOME)
+    steps, _ = plan_copies(
+        [Copying(kind="rds", laws=COPIED, here=here, there=there)], plan, rule, a_request(), HOME
+    )
     assert not gone & {step.backup.arn for step in steps}
 
 

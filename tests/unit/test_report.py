@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.core.model import KeepPolicy, Retention
+from holdfast.core.model import KeepPolicy, Origin, Retention
 from holdfast.core.report import (
     Action,
     Outcome,
@@ -56,6 +56,7 @@ outcomes_of_any_kind = st.builds(
     reason=st.text(max_size=60),
     backup=st.sampled_from(["", "first", "second"]),
     backup_arn=st.sampled_from(["", f"{TABLE}/backup/01", f"{TABLE}/backup/02"]),
+    stuck=st.booleans(),
 )
 counts = st.integers(0, 99)
 retentions = st.builds(
@@ -82,11 +83,13 @@ reports = st.builds(
     refusals=st.lists(st.text(max_size=80), max_size=3).map(tuple),
     problems=st.lists(st.text(max_size=80), max_size=3).map(tuple),
     notices=st.lists(st.text(max_size=80), max_size=3).map(tuple),
+    warnings=st.lists(st.text(max_size=80), max_size=3).map(tuple),
     foretold=st.dictionaries(st.sampled_from(["rds", "aurora"]), retentions),
     offers=st.dictionaries(
         st.sampled_from(["0" * 16, "f" * 16]), st.lists(st.sampled_from(["a", "b"])).map(tuple)
     ),
     seconds=st.floats(0, 1e6),
+    vault_of=st.none() | st.just(Origin(account="123456789012", region=HOME_REGION)),
 )
 
 

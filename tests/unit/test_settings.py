@@ -8,6 +8,7 @@ from holdfast.settings import Settings, read_settings
 LEAST = {
     "HOLDFAST_STACK": "holdfast",
     "AWS_REGION": "us-east-1",
+    "HOLDFAST_ACCOUNT": "123456789012",
     "HOLDFAST_PLANS_PATH": "/holdfast/plans",
     "HOLDFAST_BUCKET": "reports",
 }
@@ -17,9 +18,14 @@ def test_what_is_left_out_has_its_default() -> None:
     assert read_settings(LEAST) == Settings(
         stack="holdfast",
         region="us-east-1",
+        account="123456789012",
         plans_path="/holdfast/plans",
         bucket="reports",
         copy_regions=(),
+        copy_buckets={},
+        vault_accounts=(),
+        vault_role="",
+        snapshot_quota=None,
         rds_calls_per_second=5.0,
         topic_arn="",
         holds_parameter="",
@@ -33,6 +39,10 @@ def test_everything_is_read() -> None:
         | {
             "HOLDFAST_PLANS_PATH": "/holdfast/plans/",
             "HOLDFAST_COPY_REGIONS": " us-west-2, ,eu-central-1",
+            "HOLDFAST_COPY_BUCKET": "exports",
+            "HOLDFAST_VAULT_ACCOUNT": "111122223333",
+            "HOLDFAST_VAULT_ROLE": "holdfast-vault",
+            "HOLDFAST_SNAPSHOT_QUOTA": "250",
             "HOLDFAST_RDS_CALLS_PER_SECOND": "2.5",
             "HOLDFAST_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:reports",
             "HOLDFAST_CREATE_FUNCTION": "create",
@@ -44,6 +54,9 @@ def test_everything_is_read() -> None:
     )
     assert settings.plans_path == "/holdfast/plans"
     assert settings.copy_regions == ("us-west-2", "eu-central-1")
+    assert settings.copy_buckets == {"us-west-2": "exports"}
+    assert (settings.vault_accounts, settings.vault_role) == (("111122223333",), "holdfast-vault")
+    assert settings.snapshot_quota == 250
     assert settings.rds_calls_per_second == 2.5
     assert settings.topic_arn.endswith(":reports")
     assert settings.stage_functions == {stage: stage for stage in ("create", "copy", "prune", "report")}
@@ -67,3 +80,9 @@ def test_all_mistakes_are_named_at_once() -> None:
 def test_a_rate_that_is_none_is_refused(rate: str) -> None:
     with pytest.raises(SettingsError, match="give a number above 0, at most 100"):
         read_settings(LEAST | {"HOLDFAST_RDS_CALLS_PER_SECOND": rate})
+
+
+@pytest.mark.parametrize("quota", ["0", "-1", "many", "1.5", "1000000"])
+def test_a_quota_that_is_none_is_refused(quota: str) -> None:
+    with pytest.raises(SettingsError, match="HOLDFAST_SNAPSHOT_QUOTA is"):
+        read_settings(LEAST | {"HOLDFAST_SNAPSHOT_QUOTA": quota})

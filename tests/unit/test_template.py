@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from holdfast.core.model import HOLD_TAG, KeepPolicy
+from holdfast.core.model import HOLD_TAG, KeepPolicy, Origin
 from holdfast.core.naming import STACK_TAG
+from holdfast.events import parse_request
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.settings import read_settings
 
@@ -26,7 +28,17 @@ HOME = "eu-central-1"
 AWAY = "us-west-2"
 ACCOUNT = "123456789012"
 KEY = f"arn:aws:kms:{AWAY}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-WITH_COPIES = {"CopyRegion": AWAY, "CopyKmsKeyArn": KEY}
+VAULT = "111122223333"
+VAULT_KEY = KEY.replace(ACCOUNT, VAULT)
+WITH_COPIES = {
+    "CopyRegion": AWAY,
+    "CopyKmsKeyArn": KEY,
+    "CopyBucket": "exports",
+    "VaultAccountId": VAULT,
+    "VaultKmsKeyArn": VAULT_KEY,
+    "CopyOnEvents": "on",
+}
+VAULT_OF = {"VaultOfAccountId": VAULT, "VaultOfRegion": AWAY}
 
 FUNCTIONS = {
     "RunPlanFunction": "run_plan",
@@ -39,6 +51,12 @@ LAMBDA_ROLES = {name.replace("Function", "Role") for name in FUNCTIONS}
 WITHOUT_RESOURCES = {
     "dynamodb:ListBackups",
     "dynamodb:ListTables",
+    "ec2:DescribeInstances",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeVolumes",
+    "rds:DescribeAccountAttributes",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "tag:GetResources",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
@@ -197,24 +215,83 @@ class TestRoles:
 
     def test_only_create_backups_may_create(self) -> None:
         found = roles_with("Create")
-        grants = {"kms:CreateGrant", "logs:CreateLogStream"}
+        grants = {"ec2:CreateTags", "kms:CreateGrant", "logs:CreateLogStream"}
         assert {role: those - grants for role, those in found.items() if those - grants} == {
             "CreateBackupsRole": {
                 "dynamodb:CreateBackup",
+                "ec2:CreateSnapshot",
+                "ec2:CreateSnapshots",
                 "rds:CreateDBClusterSnapshot",
                 "rds:CreateDBSnapshot",
             }
         }
 
     def test_only_copy_backups_may_copy(self) -> None:
-        assert roles_with("Copy") == {"CopyBackupsRole": {"rds:CopyDBClusterSnapshot", "rds:CopyDBSnapshot"}}
+        assert roles_with("Copy") == {
+            "CopyBackupsRole": {"ec2:CopySnapshot", "rds:CopyDBClusterSnapshot", "rds:CopyDBSnapshot"}
+        }
+        assert roles_with("Export") == {"CopyBackupsRole": {"dynamodb:ExportTableToPointInTime"}}
+
+    def test_only_copy_backups_may_share_and_only_what_is_this_stack_s_in_the_copy_region(self) -> None:
+        shares = {
+            "ec2:ModifySnapshotAttribute",
+            "rds:ModifyDBClusterSnapshotAttribute",
+            "rds:ModifyDBSnapshotAttribute",
+        }
+        assert roles_with("Modify") == {"CopyBackupsRole": shares}
+        for each in statements(LARGEST, "CopyBackupsRole"):
+            if str(each["Action"]) in shares:
+                [(key, stack)] = each["Condition"]["StringEquals"].items()
+                assert key.endswith(f":ResourceTag/{STACK_TAG}")
+                assert stack == STACK
+                assert [one.split(":")[3] for one in each["Resource"]] == [HOME, AWAY]
+
+    def test_without_a_second_account_none_is_reached(self) -> None:
+        def assumed(stack: Stack) -> dict[str, str]:
+            return {
+                role: each["Resource"]
+                for role in LAMBDA_ROLES
+                for each in statements(stack, role)
+                if each["Action"] == "sts:AssumeRole"
+            }
+
+        assert assumed(STACKS[1]) == {}
+        assert assumed(LARGEST) == {
+            "CopyBackupsRole": f"arn:aws:iam::{VAULT}:role/{STACK}-vault",
+            "PruneBackupsRole": f"arn:aws:iam::{VAULT}:role/{STACK}-vault-reader",
+        }
+
+    def test_exports_are_written_and_deleted_only_under_this_stack_s_prefix(self) -> None:
+        mine = f"arn:aws:s3:::exports/holdfast/{STACK}/*"
+        touching = {
+            (role, action)
+            for role in LAMBDA_ROLES
+            for each in statements(LARGEST, role)
+            if each["Resource"] == mine
+            for action in as_list(each["Action"])
+        }
+        assert touching == {
+            ("CopyBackupsRole", "s3:AbortMultipartUpload"),
+            ("CopyBackupsRole", "s3:PutObject"),
+            ("CopyBackupsRole", "s3:PutObjectAcl"),
+            ("PruneBackupsRole", "s3:DeleteObject"),
+        }
+        anywhere = {
+            role
+            for role in LAMBDA_ROLES
+            for each in statements(LARGEST, role)
+            if "exports" in str(each["Resource"]) and each["Resource"] != mine
+        }
+        assert anywhere == {"CopyBackupsRole", "PruneBackupsRole"}  # to list
 
     def test_only_prune_backups_may_delete(self) -> None:
         assert roles_with("Delete") == {
             "PruneBackupsRole": {
                 "dynamodb:DeleteBackup",
+                "ec2:DeleteSnapshot",
                 "rds:DeleteDBClusterSnapshot",
                 "rds:DeleteDBSnapshot",
+                "s3:DeleteObject",
             }
         }
 
@@ -247,14 +324,17 @@ class TestRoles:
 
     @pytest.mark.parametrize("stack", STACKS)
     def test_a_snapshot_is_deleted_only_with_this_stack_s_tag_and_without_a_hold(self, stack: Stack) -> None:
-        deletes = [
-            each for each in statements(stack, "PruneBackupsRole") if "rds:Delete" in str(each["Action"])
-        ]
-        assert len(deletes) == 2
-        for each in deletes:
-            assert each["Condition"] == {
-                "StringEquals": {f"aws:ResourceTag/{STACK_TAG}": STACK},
-                "Null": {f"aws:ResourceTag/{HOLD_TAG}": "true"},
+        deletes = {
+            each["Action"]: each["Condition"]
+            for each in statements(stack, "PruneBackupsRole")
+            if re.match("(rds|ec2):Delete", str(each["Action"]))
+        }
+        assert len(deletes) == 3
+        for action, condition in deletes.items():
+            service = "ec2" if action.startswith("ec2") else "aws"
+            assert condition == {
+                "StringEquals": {f"{service}:ResourceTag/{STACK_TAG}": STACK},
+                "Null": {f"{service}:ResourceTag/{HOLD_TAG}": "true"},
             }
 
     @pytest.mark.parametrize("stack", STACKS)
@@ -288,6 +368,14 @@ class TestRoles:
         for each in tagging:
             assert each["Condition"] == {"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK}}
             assert all("snapshot:*" in resource for resource in as_list(each["Resource"]))
+        [volumes] = [each for each in statements(stack, role) if each["Action"] == "ec2:CreateTags"]
+        calls = {
+            "CreateBackupsRole": ["CreateSnapshot", "CreateSnapshots"],
+            "CopyBackupsRole": "CopySnapshot",
+        }
+        assert volumes["Condition"] == {
+            "StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK, "ec2:CreateAction": calls[role]}
+        }
 
     def test_other_regions_are_open_only_when_there_are_copies(self) -> None:
         def regions(stack: Stack) -> set[str]:
@@ -296,19 +384,25 @@ class TestRoles:
                 for role in LAMBDA_ROLES
                 for each in statements(stack, role)
                 for resource in as_list(each["Resource"])
-                if resource.startswith("arn:aws:rds:")
+                if resource.startswith(("arn:aws:rds:", "arn:aws:ec2:"))
             }
 
         assert regions(Stack()) == {HOME}
         assert regions(LARGEST) == {HOME, AWAY}
 
-    def test_keys_are_used_only_through_rds(self) -> None:
+    def test_keys_are_used_only_through_the_services_that_copy(self) -> None:
+        """Without that only their description can be read, which tells no secret."""
+        services = {f"{service}.{region}" for service in ("rds", "ec2") for region in (HOME, AWAY)}
+        services |= {f"dynamodb.{HOME}", f"s3.{AWAY}"}
         own_key = "<ReportKey.Arn>"
-        through_rds = {"kms:ViaService": [f"rds.{HOME}.amazonaws.com", f"rds.{AWAY}.amazonaws.com"]}
         for role in LAMBDA_ROLES:
             for each in statements(LARGEST, role):
-                if "kms:" in str(each["Action"]) and each["Resource"] != own_key:
-                    assert each["Condition"]["StringEquals"] == through_rds
+                if "kms:" not in str(each["Action"]) or each["Resource"] == own_key:
+                    continue
+                if each["Action"] == "kms:DescribeKey":
+                    continue
+                through = each["Condition"]["StringEquals"]["kms:ViaService"]
+                assert {one.removesuffix(".amazonaws.com") for one in through} <= services
 
     def test_x_ray_is_allowed_only_when_it_is_on(self) -> None:
         assert not any("xray" in one for role in LAMBDA_ROLES for one in actions(Stack(), role))
@@ -355,7 +449,12 @@ class TestFunctions:
         assert settings.stack == STACK
         assert settings.plans_path == f"/{STACK}/plans"
         assert settings.bucket == "<ReportBucket>"
-        assert settings.copy_regions == (AWAY,)
+        assert (settings.account, settings.copy_regions) == (ACCOUNT, (AWAY,))
+        assert settings.copy_buckets == {AWAY: "exports"}
+        assert settings.vault_accounts == (VAULT,)
+        roles = {"copy_backups": f"{STACK}-vault", "prune_backups": f"{STACK}-vault-reader"}
+        assert settings.vault_role == roles.get(file, "")
+        assert settings.snapshot_quota is None
         assert settings.rds_calls_per_second == 5
         assert settings.topic_arn == ("<ReportTopic>" if file == "publish_report" else "")
         assert settings.holds_parameter == (f"/{STACK}/holds" if file == "prune_backups" else "")
@@ -372,14 +471,19 @@ class TestFunctions:
         own = {
             "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in ("CREATE", "COPY", "PRUNE", "REPORT")},
             "publish_report": {"HOLDFAST_TOPIC_ARN"},
-            "prune_backups": {"HOLDFAST_HOLDS_PARAMETER"},
+            "copy_backups": {"HOLDFAST_VAULT_ROLE"},
+            "prune_backups": {"HOLDFAST_HOLDS_PARAMETER", "HOLDFAST_VAULT_ROLE"},
         }
         assert set(environment(Stack(), logical_id)) == own.get(file, set()) | {
+            "HOLDFAST_ACCOUNT",
             "HOLDFAST_BUCKET",
+            "HOLDFAST_COPY_BUCKET",
             "HOLDFAST_COPY_REGIONS",
             "HOLDFAST_PLANS_PATH",
             "HOLDFAST_RDS_CALLS_PER_SECOND",
+            "HOLDFAST_SNAPSHOT_QUOTA",
             "HOLDFAST_STACK",
+            "HOLDFAST_VAULT_ACCOUNT",
             "LOG_LEVEL",
             "POWERTOOLS_METRICS_NAMESPACE",
             "POWERTOOLS_SERVICE_NAME",
@@ -484,12 +588,23 @@ def plan_text(stack: Stack) -> str:
 
 
 def limits(stack: Stack) -> PlanLimits:
-    copy_region = parameters(**stack.given)["CopyRegion"]
+    given = parameters(**stack.given)
+    copy_region = given["CopyRegion"]
     return PlanLimits(
-        kinds={"dynamodb", "rds", "aurora"},
+        kinds={"dynamodb", "rds", "aurora", "ebs"},
         home_region=HOME,
         copy_regions={copy_region} if copy_region else set(),
+        copy_buckets={copy_region: given["CopyBucket"]} if given["CopyBucket"] else {},
+        vault_accounts={given["VaultAccountId"]} - {""},
+        account=ACCOUNT,
     )
+
+
+def any_value(parameter: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    """What CloudFormation would accept for a parameter."""
+    if "AllowedValues" in parameter:
+        return st.sampled_from(parameter["AllowedValues"])
+    return st.from_regex(parameter["AllowedPattern"], fullmatch=True)
 
 
 class TestDefaultPlan:
@@ -514,11 +629,20 @@ class TestDefaultPlan:
         assert plan.time_zone == "Europe/Berlin"
 
     def test_each_of_its_parameters_arrives(self) -> None:
-        counts = {name: str(number) for number, name in enumerate(PLAN_PARAMETERS, 11)}
-        others = {"TimeZone": "Asia/Tokyo", "MaxDeleteShare": "0.5"} | WITH_COPIES
+        names = [name for name in PLAN_PARAMETERS if name not in VAULT_OF]
+        counts = {name: str(number) for number, name in enumerate(names, 11)}
+        others = {
+            "TimeZone": "Asia/Tokyo",
+            "MaxDeleteShare": "0.5",
+            "CopyUnencryptedClusters": "copy",
+            "CopyOptionGroups": '{"auditing": "auditing-west"}',
+            "VaultOptionGroups": '{"auditing-west": "auditing-vault"}',
+        } | {name: value for name, value in WITH_COPIES.items() if name in PLAN_PARAMETERS}
         stack = Stack(given=counts | others)
         plan = parse_plan("nightly", plan_text(stack), limits(stack))
-        [copy] = plan.copies
+        copy, vault = plan.copies
+        assert (vault.keep, vault.slots) == (copy.keep, copy.slots)
+        assert (vault.copy_unencrypted, vault.place) == (copy.copy_unencrypted, f"{AWAY}@{VAULT}")
         arrived = {
             "TimeZone": plan.time_zone,
             "KeepLast": plan.keep.last,
@@ -535,6 +659,13 @@ class TestDefaultPlan:
             "CopyKeepMonthly": copy.keep.monthly,
             "CopyKeepMinimum": copy.keep.minimum,
             "CopySlots": copy.slots,
+            "CopyBucket": copy.bucket,
+            "CopyFullEveryDays": copy.full_every_days,
+            "CopyUnencryptedClusters": "copy" if copy.copy_unencrypted else "fail",
+            "CopyOptionGroups": json.dumps(copy.option_groups),
+            "VaultAccountId": vault.account,
+            "VaultOptionGroups": json.dumps(vault.option_groups),
+            "VaultKmsKeyArn": vault.kms_key,
             "WindowMinutes": plan.window_minutes,
             "RpoHours": plan.rpo_hours,
             "RtoMinutes": plan.rto_minutes,
@@ -543,20 +674,50 @@ class TestDefaultPlan:
         }
         assert {name: str(value) for name, value in arrived.items()} == counts | others
 
+    def test_in_a_vault(self) -> None:
+        stack = Stack(given=VAULT_OF | {"TimeZone": "Asia/Tokyo", "KeepDaily": "9", "RpoHours": "30"})
+        plan = parse_plan("nightly", plan_text(stack), limits(stack))
+        assert plan.vault_of == Origin(account=VAULT, region=AWAY)
+        assert (plan.select.tags, plan.select.include, plan.copies) == ({}, (), ())
+        assert plan.keep == KeepPolicy(daily=9, weekly=4, monthly=12, minimum=2)
+        assert (plan.time_zone, plan.rpo_hours, plan.window_minutes) == ("Asia/Tokyo", 30, 720)
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ({}, []),
+            (VAULT_OF, []),
+            ({"VaultOfRegion": AWAY}, ["VaultOfRegion has no use without a VaultOfAccountId."]),
+            (
+                {"VaultOfAccountId": VAULT},
+                ["VaultOfAccountId needs the VaultOfRegion of the stack there."],
+            ),
+            (
+                VAULT_OF | {"CopyRegion": AWAY},
+                ["With a VaultOfAccountId nothing is copied on; leave CopyRegion empty."],
+            ),
+        ],
+    )
+    def test_a_vault_is_of_an_account_and_a_region_and_copies_nothing(
+        self, given: dict[str, str], told: list[str]
+    ) -> None:
+        stack, rules = Stack(given=given), template()["Rules"]
+        assert told == [
+            each["AssertDescription"]
+            for name in ("VaultOfNeedsAccount", "VaultOfNeedsRegion")
+            if stack.resolve(rules[name]["RuleCondition"])
+            for each in rules[name]["Assertions"]
+            if not stack.resolve(each["Assert"])
+        ]
+
     @given(st.data())
     def test_it_is_json_whatever_the_parameters_allow(self, data: st.DataObject) -> None:
-        given = {
-            name: data.draw(
-                st.from_regex(template()["Parameters"][name]["AllowedPattern"], fullmatch=True), name
-            )
-            for name in PLAN_PARAMETERS
-        }
+        given = {name: data.draw(any_value(template()["Parameters"][name]), name) for name in PLAN_PARAMETERS}
         plan = json.loads(plan_text(Stack(given=given)))
         assert plan["keep"]["daily"] == int(given["KeepDaily"])
         assert plan["prune"]["max_delete_share"] == float(given["MaxDeleteShare"])
-        assert [copy["region"] for copy in plan["copies"]] == [given["CopyRegion"]] * bool(
-            given["CopyRegion"]
-        )
+        copies = 0 if not given["CopyRegion"] else 2 if given["VaultAccountId"] else 1
+        assert [copy["region"] for copy in plan["copies"]] == [given["CopyRegion"]] * copies
 
     @pytest.mark.parametrize("text", ["07", "1.5", "-1", "", "1e3", " 7", "seven"])
     def test_what_would_not_be_a_count_is_refused_at_once(self, text: str) -> None:
@@ -627,6 +788,27 @@ class TestDeployments:
         stack = Stack(given=overrides)
         plan = parse_plan("nightly", plan_text(stack), limits(stack))
         assert bool(plan.copies) is (name == "enterprise")
+
+
+class TestHints:
+    RULES = ("RdsHintRule", "EbsHintRule")
+
+    def test_there_are_none_unless_they_are_asked_for(self) -> None:
+        assert Stack(given={"CopyRegion": AWAY}).of_type("AWS::Events::Rule") == {}
+        assert set(LARGEST.of_type("AWS::Events::Rule")) == set(self.RULES)
+
+    @pytest.mark.parametrize("name", RULES)
+    def test_what_they_say_is_a_hint_for_the_copy_stage_and_may_be_said(self, name: str) -> None:
+        [target] = LARGEST.resource(name)["Targets"]
+        request = parse_request(json.loads(target["Input"]), datetime.now(UTC), also=("hint",))
+        assert (request.plan, request.hint) == ("nightly", True)
+        permission = LARGEST.resource(name.replace("Rule", "Permission"))
+        assert permission["SourceArn"] == f"<{name}.Arn>"
+        assert permission["FunctionName"] == target["Arn"] == "<CopyBackupsFunction.Alias>"
+
+    def test_of_databases_only_those_of_this_stack_s_snapshots_are_heard(self) -> None:
+        detail = LARGEST.resource("RdsHintRule")["EventPattern"]["detail"]
+        assert detail["SourceIdentifier"] == [{"prefix": {"equals-ignore-case": f"{STACK}-"}}]
 
 
 class TestStores:

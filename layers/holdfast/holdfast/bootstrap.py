@@ -10,34 +10,50 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from holdfast.adapters.accounts import Accounts, Keys
 from holdfast.adapters.aurora import AuroraBackups
 from holdfast.adapters.calls import client_config
 from holdfast.adapters.dynamodb import DynamoDBBackups
+from holdfast.adapters.dynamodb_exports import DynamoDBExports
+from holdfast.adapters.ebs import EbsBackups
 from holdfast.adapters.rds import RdsBackups
 from holdfast.adapters.rds_common import RdsRegions
 from holdfast.adapters.s3_records import S3Records
 from holdfast.adapters.s3_turns import S3Turns
+from holdfast.adapters.service_quotas import ServiceQuotas
 from holdfast.adapters.sns import SnsNotifier
 from holdfast.adapters.ssm_holds import SsmHolds
 from holdfast.adapters.ssm_plans import SsmPlans
 from holdfast.adapters.tagging import Tagging
 from holdfast.core.errors import SettingsError
 from holdfast.core.holds import Hold
-from holdfast.core.model import Home, Plan, account_of
+from holdfast.core.model import Home, Plan
 from holdfast.holds import parse_holds
 from holdfast.plans import PlanLimits, parse_plan
-from holdfast.ports import Copier, HoldList, Notifier, PlanStore, Provider, RecordStore, Turns
+from holdfast.ports import (
+    Copier,
+    CopyPorts,
+    CreatePorts,
+    Grouper,
+    HoldList,
+    Notifier,
+    PlanStore,
+    Provider,
+    PrunePorts,
+    Quotas,
+    RecordStore,
+    Turns,
+)
 from holdfast.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
-    from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
     from holdfast.adapters.durable import DurableRun
 
-KINDS = ("aurora", "dynamodb", "rds")
+KINDS = ("aurora", "dynamodb", "ebs", "rds")
 """The kinds of resources that `App.providers` has an adapter for."""
 
 
@@ -46,20 +62,62 @@ class App:
 
     def __init__(self, settings: Settings, session: boto3.Session) -> None:
         self.settings = settings
-        account = account_of(settings.topic_arn) if settings.topic_arn else ""
-        self.home = Home(stack=settings.stack, region=settings.region, account=account)
+        self.home = Home(stack=settings.stack, region=settings.region, account=settings.account)
         self._session = session
+        self._accounts = Accounts(
+            session, role=settings.vault_role, session_name=f"holdfast-{settings.stack}"
+        )
 
     @cached_property
     def providers(self) -> Mapping[str, Provider]:
         """A provider for each kind. A new kind of resource is one more line here."""
-        made: list[Provider] = [self._dynamodb, self._rds, self._aurora]
+        made: list[Provider] = [self._dynamodb, self._rds, self._aurora, self._ebs]
         return {provider.kind: provider for provider in made}
 
     @cached_property
     def copiers(self) -> Mapping[str, Copier]:
-        """The kinds whose backups can be copied to another Region."""
-        return {self._rds.kind: self._rds, self._aurora.kind: self._aurora}
+        """How the backups of each kind get to another Region."""
+        made = (self._dynamodb, self._rds, self._aurora, self._ebs)
+        return {copier.kind: copier for copier in made}
+
+    @cached_property
+    def groupers(self) -> Mapping[str, Grouper]:
+        """The kinds of which several can be backed up together."""
+        return {self._ebs.kind: self._ebs}
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        quota = self.settings.snapshot_quota
+        return ServiceQuotas(
+            clients=lambda place: self._accounts.client("service-quotas", place, client_config(attempts=1)),
+            configured=dict.fromkeys(("rds", "aurora"), quota) if quota else {},
+        )
+
+    @cached_property
+    def create_ports(self) -> CreatePorts:
+        return CreatePorts(
+            providers=self.providers, groupers=self.groupers, turns=self.turns, quotas=self.quotas
+        )
+
+    @cached_property
+    def copy_ports(self) -> CopyPorts:
+        return CopyPorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            records=self.records,
+            turns=self.turns,
+            quotas=self.quotas,
+        )
+
+    @cached_property
+    def prune_ports(self) -> PrunePorts:
+        return PrunePorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            hold_lists=self.hold_lists,
+            records=self.records,
+            quotas=self.quotas,
+        )
 
     @cached_property
     def hold_lists(self) -> Mapping[str, HoldList]:
@@ -76,7 +134,12 @@ class App:
     @cached_property
     def plans(self) -> PlanStore:
         limits = PlanLimits(
-            kinds=KINDS, home_region=self.home.region, copy_regions=self.settings.copy_regions
+            kinds=KINDS,
+            home_region=self.home.region,
+            copy_regions=self.settings.copy_regions,
+            copy_buckets=self.settings.copy_buckets,
+            vault_accounts=self.settings.vault_accounts,
+            account=self.home.account,
         )
 
         def parse(name: str, text: str) -> Plan:
@@ -109,28 +172,49 @@ class App:
 
     @cached_property
     def _dynamodb(self) -> DynamoDBBackups:
+        client = self._session.client("dynamodb", config=client_config())
         return DynamoDBBackups(
-            client=self._session.client("dynamodb", config=client_config()),
+            client=client,
             once=lambda: self._session.client("dynamodb", config=client_config(attempts=1)),
             tagging=self._tagging,
+            exports=DynamoDBExports(
+                client=client,
+                s3=lambda region: self._accounts.client("s3", region, client_config()),
+                buckets=self.settings.copy_buckets,
+                stack=self.settings.stack,
+            ),
         )
 
     @cached_property
     def _rds(self) -> RdsBackups:
-        return RdsBackups(regions=self._rds_regions, tagging=self._tagging)
+        return RdsBackups(regions=self._rds_regions, tagging=self._tagging, keys=self._keys)
 
     @cached_property
     def _aurora(self) -> AuroraBackups:
-        return AuroraBackups(regions=self._rds_regions, tagging=self._tagging)
+        return AuroraBackups(regions=self._rds_regions, tagging=self._tagging, keys=self._keys)
+
+    @cached_property
+    def _ebs(self) -> EbsBackups:
+        return EbsBackups(
+            clients=lambda place: self._accounts.client("ec2", place, client_config()),
+            once=lambda place: self._accounts.client("ec2", place, client_config(attempts=1)),
+            home=self.home.region,
+            account=self.home.account,
+            keys=self._keys,
+        )
 
     @cached_property
     def _rds_regions(self) -> RdsRegions:
-        def client(region: str) -> "RDSClient":
-            return self._session.client("rds", region_name=region, config=client_config())
-
         return RdsRegions(
-            clients=client, home=self.home.region, calls_per_second=self.settings.rds_calls_per_second
+            clients=lambda place: self._accounts.client("rds", place, client_config()),
+            home=self.home.region,
+            account=self.home.account,
+            calls_per_second=self.settings.rds_calls_per_second,
         )
+
+    @cached_property
+    def _keys(self) -> Keys:
+        return Keys(lambda region: self._accounts.client("kms", region, client_config()))
 
     @cached_property
     def _ssm(self) -> "SSMClient":

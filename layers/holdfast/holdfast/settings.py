@@ -1,5 +1,6 @@
 """What the template tells the functions: environment variables, read once, all mistakes named at once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,9 +13,17 @@ class Settings:
 
     stack: str
     region: str
+    account: str
     plans_path: str
     bucket: str
     copy_regions: tuple[str, ...]
+    copy_buckets: Mapping[str, str]
+    """Where exports go, by Region: the first one's, since a bucket is of one."""
+    vault_accounts: tuple[str, ...]
+    vault_role: str
+    """The name of the role to take in each of those accounts."""
+    snapshot_quota: int | None
+    """Manual snapshots of instances, and of clusters, in each Region; `None` to ask Service Quotas."""
     rds_calls_per_second: float
     topic_arn: str
     holds_parameter: str
@@ -22,7 +31,13 @@ class Settings:
     """The alias to invoke of each stage, by the stage's name."""
 
 
-_REQUIRED = ("HOLDFAST_STACK", "AWS_REGION", "HOLDFAST_PLANS_PATH", "HOLDFAST_BUCKET")
+_REQUIRED = (
+    "HOLDFAST_STACK",
+    "AWS_REGION",
+    "HOLDFAST_ACCOUNT",
+    "HOLDFAST_PLANS_PATH",
+    "HOLDFAST_BUCKET",
+)
 _STAGE_VARIABLES = {
     "create": "HOLDFAST_CREATE_FUNCTION",
     "copy": "HOLDFAST_COPY_FUNCTION",
@@ -41,16 +56,26 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         rate = 0
     if not 0 < rate <= 100:
         problems.append(f"HOLDFAST_RDS_CALLS_PER_SECOND is {rate_text!r}: give a number above 0, at most 100")
+    quota = environment.get("HOLDFAST_SNAPSHOT_QUOTA", "")
+    if quota and not re.fullmatch(r"[1-9][0-9]{0,5}", quota):
+        problems.append(
+            f"HOLDFAST_SNAPSHOT_QUOTA is {quota!r}: give a whole number from 1 to 999999, or none"
+        )
+    copy_regions = _list(environment.get("HOLDFAST_COPY_REGIONS", ""))
+    copy_bucket = environment.get("HOLDFAST_COPY_BUCKET", "")
     if problems:
         raise SettingsError("the environment cannot be used: " + "; ".join(problems) + " (see template.yaml)")
     return Settings(
         stack=environment["HOLDFAST_STACK"],
         region=environment["AWS_REGION"],
+        account=environment["HOLDFAST_ACCOUNT"],
         plans_path=environment["HOLDFAST_PLANS_PATH"].rstrip("/"),
         bucket=environment["HOLDFAST_BUCKET"],
-        copy_regions=tuple(
-            one.strip() for one in environment.get("HOLDFAST_COPY_REGIONS", "").split(",") if one.strip()
-        ),
+        copy_regions=copy_regions,
+        copy_buckets={copy_regions[0]: copy_bucket} if copy_bucket and copy_regions else {},
+        vault_accounts=_list(environment.get("HOLDFAST_VAULT_ACCOUNT", "")),
+        vault_role=environment.get("HOLDFAST_VAULT_ROLE", ""),
+        snapshot_quota=int(quota) if quota else None,
         rds_calls_per_second=rate,
         topic_arn=environment.get("HOLDFAST_TOPIC_ARN", ""),
         holds_parameter=environment.get("HOLDFAST_HOLDS_PARAMETER", ""),
@@ -58,3 +83,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             stage: environment[name] for stage, name in _STAGE_VARIABLES.items() if environment.get(name)
         },
     )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
