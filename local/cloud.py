@@ -64,7 +64,11 @@ class Cloud:
     def _start(self) -> None:
         port = free_port()
         command = [sys.executable, "-m", "local.moto_server", "--host", "127.0.0.1", "--port", str(port)]
-        variables = {"MOTO_RECORDER_FILEPATH": str(self.folder / "recording")}
+        variables = {
+            "MOTO_RECORDER_FILEPATH": str(self.folder / "recording"),
+            # Its hundreds of images have snapshots, which it would go through in every listing of snapshots.
+            "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+        }
         self.moto = self.nursery.start("moto", command, port=port, variables=variables, cwd=ROOT)
         self.gateway = Gateway(self.moto.url)
         self.clients = Clients(self.gateway.url)

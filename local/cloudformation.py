@@ -13,6 +13,7 @@ from typing import Any
 from moto.awslambda.models import LambdaFunction, LayerVersion
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.core.common_models import CloudFormationModel
+from moto.kms.models import Key
 from moto.s3.models import FakeBucket
 
 from local.sandbox import Clients
@@ -97,9 +98,9 @@ def _complete(known: Any, complete: Callable[[str, Properties, str], None]) -> N
             made = known.create_from_cloudformation_json(
                 resource_name, cloudformation_json, account_id, region_name, **kwargs
             )
-            complete(resource_name, cloudformation_json["Properties"], region_name)
             if not hasattr(made, "physical_resource_id"):
                 made.physical_resource_id = made.arn  # else `Ref` gives the object itself
+            complete(made.physical_resource_id, cloudformation_json["Properties"], region_name)
             return made
 
     _KEPT.append(Completed)
@@ -182,6 +183,15 @@ def _complete_bucket(name: str, properties: Properties, region: str) -> None:
         s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=ownership)
 
 
+def _complete_key(key_id: str, properties: Properties, region: str) -> None:
+    """moto keeps the policy as it stands in the template, and cannot read it then. It also leaves a gap in a
+    list where `AWS::NoValue` leaves nothing."""
+    document = properties["KeyPolicy"]
+    statements = [one for one in document["Statement"] if one is not None]
+    policy = json.dumps(document | {"Statement": statements})
+    _clients()("kms", region).put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
+
+
 def teach() -> None:
     """From now on, moto knows these. Called before the first stack is made."""
     _add("AWS::Lambda::Version", "", _version)
@@ -197,3 +207,4 @@ def teach() -> None:
     _complete(LayerVersion, lambda *_: None)
     _complete(LambdaFunction, _complete_function)
     _complete(FakeBucket, _complete_bucket)
+    _complete(Key, _complete_key)

@@ -1,5 +1,6 @@
 """Deploys the built template into the embedded cloud, as `sam deploy` would into AWS: artefacts to a bucket,
-the SAM transform, a CloudFormation stack. Nothing in the stack is invented here."""
+the SAM transform, a CloudFormation stack; and templates that need none of that. Nothing in a stack is
+invented here."""
 
 import hashlib
 import io
@@ -16,8 +17,9 @@ from typing import Any
 import yaml
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from local.sandbox import Clients, session
+from local.sandbox import HOME_REGION, Clients, session
 
 _CODE_PROPERTY = {
     "AWS::Serverless::Function": "CodeUri",
@@ -66,12 +68,25 @@ def deploy(clients: Clients, build: Path, name: str, parameters: Mapping[str, st
     clients("cloudformation").create_stack(
         StackName=name,
         TemplateURL=f"https://s3.amazonaws.com/{bucket}/template.json",  # moto reads its own bucket
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Parameters=_as_list(parameters),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
-    stack = _describe(clients, name, template)
-    _check(stack)
-    return stack
+    return _whole_stack(clients, name, template, HOME_REGION)
+
+
+def deploy_plain(
+    clients: Clients, source: Path, name: str, parameters: Mapping[str, str], region: str
+) -> Stack:
+    """Deploy a template without code, as it is written. Raises `DeployError` as `deploy` does."""
+    text = source.read_text()
+    clients("cloudformation", region).create_stack(
+        StackName=name, TemplateBody=text, Parameters=_as_list(parameters)
+    )
+    return _whole_stack(clients, name, yaml_parse(text), region)
+
+
+def _as_list(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
 
 
 def _package(
@@ -119,11 +134,12 @@ def _transform(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[
     return transformed
 
 
-def _describe(clients: Clients, name: str, template: Mapping[str, Any]) -> Stack:
-    cloudformation = clients("cloudformation")
+def _whole_stack(clients: Clients, name: str, template: Mapping[str, Any], region: str) -> Stack:
+    """The stack as it stands. Raises `DeployError` when something of its template does not."""
+    cloudformation = clients("cloudformation", region)
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    return Stack(
+    stack = Stack(
         name=name,
         template=template,
         resources={
@@ -134,6 +150,8 @@ def _describe(clients: Clients, name: str, template: Mapping[str, Any]) -> Stack
         },
         outputs={one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])},
     )
+    _check(stack)
+    return stack
 
 
 def _check(stack: Stack) -> None:

@@ -4,7 +4,7 @@ Shares no code with the product: it would find the product's mistakes only if it
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,12 +34,34 @@ def kept(slots: Iterable[datetime], keep: Mapping[str, int], zone: ZoneInfo) -> 
     return keeping
 
 
-def after_nights(nights: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo) -> set[datetime]:
-    """What stands when each night added one backup and then pruned."""
+def after_nights(
+    nights: Sequence[datetime], keep: Mapping[str, int], zone: ZoneInfo, full_every_days: int = 1
+) -> set[datetime]:
+    """What stands when each night added one backup and then pruned. What a kept one has the changes since
+    stands too, and counts with the others in the night after."""
+    bases = bases_of(nights, full_every_days)
     standing: set[datetime] = set()
     for night in nights:
         standing = kept(standing | {night}, keep, zone)
+        for slot in sorted(standing, reverse=True):
+            base = bases[slot]
+            while base is not None:
+                standing.add(base)
+                base = bases[base]
     return standing
+
+
+def bases_of(nights: Sequence[datetime], full_every_days: int) -> dict[datetime, datetime | None]:
+    """Of each night the one that its export has the changes since: the night before, no more than a day
+    ago, unless the last whole export (`None`) is so many days old."""
+    bases: dict[datetime, datetime | None] = {}
+    whole = before = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
+    for night in nights:
+        days = timedelta(days=full_every_days)
+        changes = night - whole < days and night - before <= timedelta(days=1)
+        bases[night] = before if changes else None
+        whole, before = (whole if changes else night), night
+    return bases
 
 
 def differences(
@@ -52,18 +74,23 @@ def differences(
     problems = (
         [f"{COPY_REGION} is not a Region that the plan copies to"] if COPY_REGION not in policies else []
     )
+    full_every_days = full_every_days_of(plan)
+    exported = after_nights(nights, policies.get(COPY_REGION, {}), zone, full_every_days)
     for thing in COMPANY:
         for region, slots in expected.items():
-            wanted = slots if _belongs(thing, region) else set()
-            problems += _slot_differences(thing, region, wanted, found)
+            stands = exported if (thing.kind, region) == ("dynamodb", COPY_REGION) else slots
+            problems += _slot_differences(thing, region, stands if thing.is_protected else set(), found)
     problems += _strangers(found)
     problems += _peoples_backups(found)
     problems += _copy_problems(found, copy_key)
+    problems += _base_problems(found, bases_of(nights, full_every_days))
     return problems
 
 
-def _belongs(thing: Thing, region: str) -> bool:
-    return thing.is_protected if region == HOME_REGION else thing.is_copied
+def full_every_days_of(plan: Mapping[str, Any]) -> int:
+    """How often the plan has a table exported whole."""
+    settings = [rule.get("incremental") for rule in plan["copies"] if rule["region"] == COPY_REGION]
+    return next((one["full_every_days"] for one in settings if one), 1)
 
 
 def _slot_differences(
@@ -100,9 +127,22 @@ def _peoples_backups(found: Sequence[Standing]) -> Iterable[str]:
         yield f"the backup {name} is neither Holdfast's nor a person's"
 
 
-def _copy_problems(found: Sequence[Standing], copy_key: str) -> Iterable[str]:
-    encrypted = {(thing.kind, thing.name) for thing in COMPANY if thing.encrypted}
+def _base_problems(found: Sequence[Standing], bases: Mapping[datetime, datetime | None]) -> Iterable[str]:
     for one in found:
+        if one.base != (bases.get(one.slot) if _is_export(one) and one.slot else None):
+            since = f"the changes since {one.base:%Y-%m-%d}" if one.base else "everything"
+            yield f"{one.kind} {one.name} in {one.region}: {one.id} has {since}, and should not"
+
+
+def _is_export(one: Standing) -> bool:
+    return (one.kind, one.region) == ("dynamodb", COPY_REGION)
+
+
+def _copy_problems(found: Sequence[Standing], copy_key: str) -> Iterable[str]:
+    encrypted = {(thing.kind, thing.name) for thing in COMPANY if thing.encrypted or thing.kind == "dynamodb"}
+    for one in found:
+        if not one.whole:
+            yield f"{one.kind} {one.name} in {one.region}: {one.id} cannot be restored as it stands"
         if one.region != HOME_REGION and not one.copy_of:
             yield f"{one.kind} {one.name} in {one.region}: {one.id} does not say what it is a copy of"
         if one.region != HOME_REGION and (one.kind, one.name) in encrypted and one.key != copy_key:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local import company
+from local import company, standing
 from local.cloud import Cloud
-from local.deploy import Stack
+from local.deploy import Stack, deploy_plain
 from local.mail import MAILBOX
+from local.paths import ROOT
 from local.sandbox import COPY_REGION
 
 STACK = "holdfast"
@@ -17,14 +18,32 @@ MAIL_ADDRESS = "operations@example.com"
 MACHINES = "machines"
 """The queue that gets what machines get."""
 
+FULL_EVERY_DAYS = 6
+"""So that after fourteen nights and one more the newest exports hold changes alone, and an older one that a
+kept one stands on has outlived the plan's counts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """A filled cloud. `copy_key` is the ARN of the key for the copies."""
+    """A filled cloud: the stack, and the one in the copy Region that it copies to."""
 
     cloud: Cloud
     stack: Stack
-    copy_key: str
+    copy_stack: Stack
+
+    @property
+    def copy_key(self) -> str:
+        """The ARN of the key for the copies."""
+        return self.copy_stack.outputs["KeyArn"]
+
+    @property
+    def copy_bucket(self) -> str:
+        """The name of the bucket for the exports."""
+        return self.copy_stack.outputs["BucketName"]
+
+    def standing(self) -> list[standing.Standing]:
+        """All backups in both Regions."""
+        return standing.everything(self.cloud.clients, self.copy_bucket)
 
     def default_plan(self) -> dict[str, Any]:
         """The plan as it is deployed."""
@@ -59,16 +78,25 @@ class House:
 
 
 def furnish(cloud: Cloud, parameters: Mapping[str, str] | None = None) -> House:
-    """Deploy the built template with its default plan, copies to the second Region, and fill both Regions.
+    """Deploy what the copy Region needs, then the built template with its default plan and copies to there;
+    fill both Regions.
 
-    `parameters` of the template go before those chosen here.
+    `parameters` of the built template go before those chosen here.
     """
-    copy_key = company.create_copy_key(cloud.clients)
+    copy_stack = deploy_plain(
+        cloud.clients,
+        ROOT / "template-copy-region.yaml",
+        f"{STACK}-copy-region",
+        {"StackName": STACK},
+        COPY_REGION,
+    )
     stack = cloud.deploy(
         STACK,
         {
             "CopyRegion": COPY_REGION,
-            "CopyKmsKeyArn": copy_key,
+            "CopyKmsKeyArn": copy_stack.outputs["KeyArn"],
+            "CopyBucket": copy_stack.outputs["BucketName"],
+            "CopyFullEveryDays": str(FULL_EVERY_DAYS),
             "AlertEmail": MAIL_ADDRESS,
             "RdsCallsPerSecond": "99",  # nobody else calls RDS here
             **(parameters or {}),
@@ -76,7 +104,7 @@ def furnish(cloud: Cloud, parameters: Mapping[str, str] | None = None) -> House:
     )
     company.fill(cloud.clients)
     _subscribe(cloud, stack)
-    return House(cloud=cloud, stack=stack, copy_key=copy_key)
+    return House(cloud=cloud, stack=stack, copy_stack=copy_stack)
 
 
 def _subscribe(cloud: Cloud, stack: Stack) -> None:

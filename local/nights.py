@@ -1,16 +1,21 @@
-"""Nights on the embedded cloud: what EventBridge Scheduler would do at the hour that the schedule names."""
+"""Nights on the embedded cloud: what EventBridge Scheduler would do at the hour that the schedule names, or a
+person, stage by stage."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from local import durable
+from local import durable, invoke, standing
 from local.cloud import Cloud
 from local.deploy import Stack
+from local.house import House
+from local.pace import let_copies_take
+from local.sandbox import COPY_REGION
+from local.sweeps import Copied, Sweep
 
 FIRST_NIGHT = date(2026, 10, 25)
 """A Sunday near a month's end: fourteen nights from here end three ISO weeks and one month."""
@@ -19,6 +24,14 @@ _SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 _DAILY = re.compile(r"cron\((?P<minute>\d+) (?P<hour>\d+) \* \* \? \*\)")
 _OTHER_SCHEDULES_HOUR = time(2, 0)
 RUN_SECONDS = 300.0
+
+SLOTS_BY_HAND = 1
+"""Copies of a service at once, in a night by hand: with AWS's twenty, none of so few would ever wait."""
+
+_LISTINGS_BY_HAND = 1
+"""A copy is there when the sweep after the one that began it looks."""
+
+_MOST_SWEEPS = 20
 
 
 class NightError(Exception):
@@ -71,3 +84,56 @@ def start_night(cloud: Cloud, schedule: Schedule, instant: datetime) -> str:
 def run_night(cloud: Cloud, schedule: Schedule, instant: datetime) -> durable.Execution:
     """One whole night. Raises `TimeoutError` when its run does not end."""
     return durable.wait(cloud.runner, start_night(cloud, schedule, instant), RUN_SECONDS)
+
+
+def night_by_hand(house: House, slot: datetime) -> list[Sweep]:
+    """A night stage by stage, with few copy slots and copies that take their time. Returns the copy sweeps.
+
+    The plan and the pace are put back. Raises `NightError` when a stage fails or does not come to an end.
+    """
+    plan = house.default_plan()
+    few = [
+        {**rule, "slots": SLOTS_BY_HAND} if rule["region"] == COPY_REGION else rule for rule in plan["copies"]
+    ]
+    _finish(house, "create_backups", slot)
+    house.put_plan({**plan, "copies": few})
+    let_copies_take(house.cloud.moto.url, _LISTINGS_BY_HAND)
+    try:
+        answers = _finish(house, "copy_backups", slot)
+    finally:
+        let_copies_take(house.cloud.moto.url, 0)
+        house.put_plan(plan)
+    run_stage(house, "prune_backups", slot)
+    run_stage(house, "publish_report", slot)
+    volumes = standing.volume_names(house.cloud.clients)
+    return [_sweep(answer, volumes) for answer in answers]
+
+
+def run_stage(house: House, function: str, slot: datetime) -> dict[str, Any]:
+    """Call a stage's function for a slot. Raises `NightError` when it fails."""
+    payload = json.dumps({"plan": "nightly", "slot": slot.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
+    answer = invoke.invoke(house.cloud.clients, house.stack.name, function, payload)
+    if answer.error:
+        raise NightError(f"{function} failed: {answer.payload.decode()}")
+    summary: dict[str, Any] = json.loads(answer.payload)
+    return summary
+
+
+def _finish(house: House, function: str, slot: datetime) -> list[dict[str, Any]]:
+    """Call it until it leaves nothing unfinished. Returns its answers."""
+    answers = [run_stage(house, function, slot)]
+    while answers[-1]["unfinished"]:
+        if len(answers) == _MOST_SWEEPS:
+            raise NightError(f"{function} has not finished after {_MOST_SWEEPS} sweeps")
+        answers.append(run_stage(house, function, slot))
+    return answers
+
+
+def _sweep(answer: Mapping[str, Any], volumes: Mapping[str, str]) -> Sweep:
+    by_state: dict[str, list[Copied]] = {}
+    reasons: dict[str, str] = {}
+    for one in answer["outcomes"]:
+        name = one["resource"].replace("/", ":").rpartition(":")[2]
+        by_state.setdefault(one["state"], []).append((one["kind"], volumes.get(name, name)))
+        reasons.setdefault(one["state"], one["reason"])
+    return Sweep(status=answer["status"], by_state=by_state, reasons=reasons)

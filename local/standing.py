@@ -1,16 +1,24 @@
 """What stands in the embedded cloud, listed with plain boto3 and none of the product's code."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from local.sandbox import COPY_REGION, HOME_REGION, Clients
 
+_COMPACT = "%Y%m%dT%H%M%SZ"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A backup that can be restored. `slot` is `None` when it is not one of Holdfast's."""
+    """A backup. `slot` is `None` when it is not one of Holdfast's. A volume's name is its tag `Name`, as is
+    the id of its snapshots; the id of a table's export is its prefix in the bucket.
+
+    `whole` says whether AWS calls it done. `base` is the slot that an export has the changes since; `None`
+    when it has everything.
+    """
 
     kind: str
     name: str
@@ -19,16 +27,19 @@ class Standing:
     id: str
     key: str
     copy_of: str
+    whole: bool = True
+    base: datetime | None = None
 
 
-def everything(clients: Clients) -> list[Standing]:
-    """All backups that people or tools made, in both Regions."""
-    return [
+def everything(clients: Clients, copy_bucket: str) -> list[Standing]:
+    """All backups that people or tools made, in both Regions, and all exports in the bucket."""
+    snapshots = [
         one
         for region in (HOME_REGION, COPY_REGION)
-        for listed in (_tables(clients, region), _instances(clients, region), _clusters(clients, region))
-        for one in listed
+        for listed in (_tables, _instances, _clusters, _volumes)
+        for one in listed(clients, region)
     ]
+    return [*snapshots, *_exports(clients, copy_bucket)]
 
 
 def _tables(clients: Clients, region: str) -> Iterator[Standing]:
@@ -38,11 +49,46 @@ def _tables(clients: Clients, region: str) -> Iterator[Standing]:
             kind="dynamodb",
             name=backup["TableName"],
             region=region,
-            slot=_slot(backup["BackupName"].rsplit(".", 1)[-1], "%Y%m%dT%H%M%SZ"),
+            slot=_slot(backup["BackupName"].rsplit(".", 1)[-1], _COMPACT),
             id=backup["BackupName"],
             key="",
             copy_of="",
+            whole=backup["BackupStatus"] == "AVAILABLE",
         )
+
+
+def _exports(clients: Clients, bucket: str) -> Iterator[Standing]:
+    """One for each prefix that has anything below it:
+    `holdfast/<stack>/<Region>/<account>/<table>.<table id>/<plan>.<slot>-full`, or `…-since-<slot>`."""
+    s3 = clients("s3", COPY_REGION)
+    prefixes: dict[str, Standing] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for key in (one["Key"] for one in page.get("Contents", ())):
+            prefix = "/".join(key.split("/")[:6])
+            one = prefixes.setdefault(prefix, _export(prefix))
+            if key.endswith("/manifest-summary.json"):
+                summary = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+                prefixes[prefix] = replace(
+                    one, whole=True, key=summary["s3SseKmsKeyId"] or "", copy_of=summary["tableArn"]
+                )
+    yield from prefixes.values()
+
+
+def _export(prefix: str) -> Standing:
+    """What the name tells of an export; it is not whole before its summary is seen."""
+    *_, table, export = prefix.split("/")
+    slot, _, kind = export.rpartition(".")[2].partition("-")
+    return Standing(
+        kind="dynamodb",
+        name=table.rpartition(".")[0],
+        region=COPY_REGION,
+        slot=_slot(slot, _COMPACT),
+        id=prefix,
+        key="",
+        copy_of="",
+        whole=False,
+        base=_slot(kind.removeprefix("since-"), _COMPACT),
+    )
 
 
 def _instances(clients: Clients, region: str) -> Iterator[Standing]:
@@ -67,6 +113,40 @@ def _clusters(clients: Clients, region: str) -> Iterator[Standing]:
         )
 
 
+def _volumes(clients: Clients, region: str) -> Iterator[Standing]:
+    names = volume_names(clients)
+    pages = clients("ec2", region).get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
+    for snapshot in (one for page in pages for one in page["Snapshots"]):
+        tags = _tags_of(snapshot)
+        copy_of = tags.get("holdfast:copy-of", "")
+        # A copy does not tell its volume.
+        volume = tags["holdfast:source"].rpartition("/")[2] if copy_of else snapshot["VolumeId"]
+        yield Standing(
+            kind="ebs",
+            name=names.get(volume, volume),
+            region=region,
+            slot=_slot(tags.get("holdfast:slot", ""), "%Y-%m-%dT%H:%M:%SZ"),
+            id=tags.get("Name", snapshot["SnapshotId"]),
+            key=snapshot.get("KmsKeyId", ""),
+            copy_of=copy_of,
+            whole=snapshot["State"] == "completed",
+        )
+
+
+def volume_names(clients: Clients) -> dict[str, str]:
+    """The tag `Name` of each volume in the home Region, by its id."""
+    pages = clients("ec2").get_paginator("describe_volumes").paginate()
+    return {
+        volume["VolumeId"]: _tags_of(volume).get("Name", volume["VolumeId"])
+        for page in pages
+        for volume in page["Volumes"]
+    }
+
+
+def _tags_of(described: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+
+
 def _snapshot(kind: str, region: str, snapshot: dict[str, Any], identifier: str, name: str) -> Standing:
     tags = {tag["Key"]: tag["Value"] for tag in snapshot.get("TagList", [])}
     return Standing(
@@ -77,6 +157,7 @@ def _snapshot(kind: str, region: str, snapshot: dict[str, Any], identifier: str,
         id=identifier,
         key=snapshot.get("KmsKeyId") or "",
         copy_of=tags.get("holdfast:copy-of", ""),
+        whole=snapshot["Status"] == "available",
     )
 
 

@@ -22,7 +22,7 @@ from holdfast.core.report import State
 from holdfast.settings import read_settings
 from holdfast.usecases.create import create_backups
 from local.bench.settings import BUCKET, PLAN, SLOT, STACK
-from local.sandbox import HOME_REGION, loopback
+from local.sandbox import ACCOUNT_ID, HOME_REGION, loopback
 
 LAMBDA_SECONDS = 900.0
 
@@ -32,6 +32,7 @@ def holdfast() -> int:
     variables = {
         "HOLDFAST_STACK": STACK,
         "AWS_REGION": HOME_REGION,
+        "HOLDFAST_ACCOUNT": ACCOUNT_ID,
         "HOLDFAST_PLANS_PATH": f"/{STACK}/plans",
         "HOLDFAST_BUCKET": BUCKET,
     }
@@ -39,8 +40,7 @@ def holdfast() -> int:
     slot = parse_slot(SLOT)
     assert slot is not None  # noqa: S101
     report = create_backups(
-        app.providers,
-        app.turns,
+        app.create_ports,
         app.plans.get(PLAN),
         Request(plan=PLAN, slot=slot),
         app.home,

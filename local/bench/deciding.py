@@ -12,7 +12,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from holdfast.core.model import Backup, BackupState, Breaker, Home, KeepPolicy, Mark, Plan, Request, Selection
+from holdfast.core.model import (
+    Backup,
+    BackupState,
+    Breaker,
+    CopyLaws,
+    Home,
+    KeepPolicy,
+    Mark,
+    Plan,
+    Request,
+    Selection,
+)
 from holdfast.core.pruning import Standing, plan_prune, tripped
 
 HOME = Home(stack="holdfast", region="us-east-1")
@@ -48,7 +59,7 @@ def _decide(backups: list[Backup], keep: KeepPolicy) -> int:
         keep=keep,
         breaker=Breaker(max_delete_share=1.0, max_deletes_per_run=len(backups)),
     )
-    standing = Standing(kind="rds", by_region={HOME.region: backups}, copied=True)
+    standing = Standing(kind="rds", by_place={HOME.region: backups}, laws=CopyLaws(service="rds"))
     prune = plan_prune([standing], plan, NEWEST, HOME, {})
     refused = tripped(prune, plan, Request(plan=plan.name, slot=NEWEST))
     if refused:
