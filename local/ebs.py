@@ -1,7 +1,8 @@
 """What moto's EBS lacks. Imported in moto's own process: afterwards
 
 - CreateSnapshots leaves out the data volumes that are to be left out, and snapshots know their volume's key;
-- a copy tells no volume, says that it is a copy, and can be made of what another account has shared;
+- a copy tells no volume, and can be made of what another account has shared, which that one sees by its id;
+- all snapshots tell a type of transfer, as EC2's do, though its model has that of copies alone;
 - the key that volumes are encrypted with by default is AWS's, and what is encrypted with it cannot be shared;
 - DescribeSnapshots tells those of the owners that were asked for: moto's images have snapshots too.
 """
@@ -31,6 +32,7 @@ _describe = ElasticBlockStore.describe_snapshots
 def _create_snapshot(self: EC2Backend, *asked: Any, **more: Any) -> Snapshot:
     made = _create_one(self, *asked, **more)
     made.kms_key_id = made.volume.kms_key_id
+    made.transfer_type = "standard"  # type: ignore[attr-defined]  # moto answers with what it finds by name
     return made
 
 
@@ -60,7 +62,7 @@ def _copy_snapshot(
         encrypted=source.encrypted,
         kms_key_id=kms_key_id,
     )
-    made.transfer_type = "standard"  # type: ignore[attr-defined]  # moto answers with what it finds by name
+    made.transfer_type = "standard"  # type: ignore[attr-defined]
     self.snapshots[made.id] = made
     return made
 
@@ -95,6 +97,9 @@ def _key(asking: EC2Backend, arn: str) -> Any:
 
 
 def _describe_snapshots(self: ElasticBlockStore) -> ActionResult:
+    if wanted := self._get_param("SnapshotIds", []):
+        visible = [_visible(self.current_account, self.region, one) for one in wanted]
+        return ActionResult({"Snapshots": visible})
     snapshots: list[Snapshot] = _describe(self).result["Snapshots"]  # type: ignore[index]
     owners = {self.current_account if owner == "self" else owner for owner in self._get_param("OwnerIds", [])}
     return ActionResult({"Snapshots": [one for one in snapshots if not owners or one.owner_id in owners]})

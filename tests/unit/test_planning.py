@@ -407,7 +407,9 @@ class TestCopies:
         here = [a_backup(nights_ago(night)) for night in range(3)]
         slots, told = copies_of(here, rule=a_rule(slots=2))
         assert slots == [NIGHT, nights_ago(1)]
-        assert told == [(State.DEFERRED, "no copy slot of us-west-2 is free (2 in all): a later sweep copies it")]
+        assert told == [
+            (State.DEFERRED, "no copy slot of us-west-2 is free (2 in all): a later sweep copies it")
+        ]
 
     def test_others_copies_in_flight_use_up_slots(self) -> None:
         others = [

@@ -145,6 +145,9 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
         {
             "InvalidKmsKey.InvalidState",
             "InvalidKmsKey.NotFound",
+            "KMS.Disabled",
+            "KMS.InvalidState",
+            "KMS.NotFound",
             "KMSAccessDenied",
             "KMSDisabled",
             "KMSInvalidState",

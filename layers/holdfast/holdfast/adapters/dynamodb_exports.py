@@ -344,7 +344,8 @@ class DynamoDBExports:
         summary = one.name.files(one.id) + _SUMMARY
         if any(key == summary for key, _ in self._keys(place, bucket, summary)):
             return _Verdict(BackupState.AVAILABLE, text)
-        settled = "EndTime" not in told or self._clock() - told["EndTime"] >= SETTLING
+        since = told.get("EndTime") or one.touched
+        settled = since is not None and self._clock() - since >= SETTLING
         return _Verdict(BackupState.REMNANT if settled else BackupState.CREATING, text)
 
     def _describe(self, one: _Seen) -> "ExportDescriptionTypeDef | None":
@@ -400,7 +401,10 @@ class DynamoDBExports:
                 f"--table-name {name_of(source)} "
                 "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
             ) from error
-        if isinstance(error, OutOfReach) and self._clock() - export.mark.slot < LAG:
+        if isinstance(error, NotFound):
+            gone = "the table is gone, and with it what could be exported"
+            raise OutOfReach(*told, gone) from error
+        if self._is_too_young(error, export):
             raise NotReady(*told, f"{slot} is too young: DynamoDB lags some minutes behind") from error
         if isinstance(error, Throttled) and error.code.startswith("LimitExceeded"):
             # By DynamoDB's quotas: at most 300 exports at a time in an account, or 100 TB of tables.
@@ -408,10 +412,18 @@ class DynamoDBExports:
         if error.code.startswith("ExportConflict"):
             raise ProviderError(
                 *told,
-                f"within the last 8 hours an export for {slot} was begun with another key. It can be begun "
-                "with this one after that time",
+                f"probably an export for {slot} was begun with another key within the last 8 hours. It can "
+                f"be begun with this one after that time ({error.message})",
             ) from error
         raise error
+
+    def _is_too_young(self, error: ProviderError, export: ExportName) -> bool:
+        """Whether waiting helps. Of an increment's end no source tells the error: it may be one of
+        validation."""
+        about_time = isinstance(error, OutOfReach) or (
+            error.code == "ValidationException" and "ExportTo" in error.message
+        )
+        return about_time and self._clock() - export.mark.slot < LAG
 
     def _keys_in_order(self, backup: Backup, bucket: str, export: ExportName) -> list[list[str]]:
         """The keys of an export, in groups of which each may be deleted only when the one before is gone.

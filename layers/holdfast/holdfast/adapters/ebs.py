@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from holdfast.adapters.accounts import Keys
 from holdfast.adapters.calls import Pace, is_sent_once, paced, translated
 from holdfast.core import naming
-from holdfast.core.errors import NoAnswer, NotReady, ProviderError, Throttled, Unprepared
+from holdfast.core.errors import NoAnswer, NotFound, NotReady, ProviderError, Throttled, Unprepared
 from holdfast.core.model import (
     Backup,
     BackupState,
@@ -221,6 +221,7 @@ class EbsBackups:
         Raises `NoAnswer` when it is not known whether a copy was begun. Never `AlreadyExists`."""
         if account := account_in(place):
             self._share(backup, account)
+            self._wait_for_the_share(backup, place)
         tags = _tags_for(mark, backup.tags)
         asked: CopySnapshotRequestTypeDef = {
             "SourceRegion": backup.region,
@@ -395,6 +396,17 @@ class EbsBackups:
                 UserIds=[account],
             )
 
+    def _wait_for_the_share(self, backup: Backup, place: str) -> None:
+        """Raises `NotReady` while the other account does not see the snapshot: people report of minutes, and
+        of copies that EC2 took before and that came to nothing."""
+        self._reads(place).wait()
+        try:
+            with translated(KIND, backup.arn, "DescribeSnapshots"):
+                self._clients(place).describe_snapshots(SnapshotIds=[backup.id])
+        except NotFound as error:
+            text = f"it was shared with account {account_in(place)}, which does not see it yet"
+            raise NotReady(KIND, backup.arn, "CopySnapshot", error.code, text) from error
+
     def _send[T](self, place: str, subject: str, operation: str, call: "Callable[[EC2Client], T]") -> T:
         """Make a call that makes snapshots. It is repeated only when EC2 said that it came too soon."""
         for attempt in range(ATTEMPTS - 1):
@@ -540,8 +552,9 @@ def _came_from_elsewhere(mark: Mark, region: str, account: str) -> bool:
 
 
 def _is_copy(snapshot: "AnySnapshot") -> bool:
-    """Whether EC2 tells that a copy call made it: only then there is a type of transfer."""
-    return "TransferType" in snapshot or snapshot.get("VolumeId", _NO_VOLUME) == _NO_VOLUME
+    """Whether EC2 tells that a copy call made it. `TransferType` does not tell: EC2's model has it for copies
+    alone, and answers that people published have it on plain snapshots too."""
+    return snapshot.get("VolumeId", _NO_VOLUME) == _NO_VOLUME
 
 
 def _is_automated(snapshot: "SnapshotTypeDef") -> bool:

@@ -15,7 +15,7 @@ from holdfast.adapters.accounts import Keys
 from holdfast.adapters.calls import Pace, translated
 from holdfast.adapters.tagging import Tagging
 from holdfast.core import naming
-from holdfast.core.errors import Unprepared
+from holdfast.core.errors import NotFound, NotReady, Unprepared
 from holdfast.core.model import (
     Backup,
     BackupState,
@@ -200,8 +200,15 @@ class RdsApiBackups(ABC):
         identifier = naming.snapshot_name(mark, self.LIMIT)
         from_region = backup.region if backup.region != region_in(place) else ""
         pace.wait()
-        with translated(self.KIND, backup.arn, self.NAMES.copy):
-            snapshot = self._copy(client, backup.arn, from_region, identifier, tags, settings)
+        try:
+            with translated(self.KIND, backup.arn, self.NAMES.copy):
+                snapshot = self._copy(client, backup.arn, from_region, identifier, tags, settings)
+        except NotFound as error:
+            if not account:
+                raise
+            # Sharing it did find it. The other account may see it a while later.
+            text = f"it was shared with account {account}, which does not see it yet"
+            raise NotReady(self.KIND, backup.arn, self.NAMES.copy, error.code, text) from error
         return self._as_backup(snapshot, place, mark.source, tags, mark)
 
     def delete(self, backup: Backup) -> None:

@@ -502,7 +502,7 @@ def _hindrance(wanted: _Wanted, rule: CopyRule) -> str:
     """Why AWS would not make this copy, as far as one knows before the call; empty when nothing is known."""
     original = wanted.original
     key = rule.key_for(original.tags)
-    # A bucket has a key of its own, or encrypts with S3's.
+    # What is exported without a key is encrypted with S3's own.
     if original.encrypted and not key and not wanted.laws.to_buckets:
         return (
             f"it is encrypted, and the plan names no kms_key for {rule.place}: "
