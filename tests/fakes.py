@@ -333,7 +333,7 @@ class FakeCloud:
 
     def _with_its_chain(self, backup: Backup) -> Backup:
         """An increment whose base is gone can no more be restored than one that failed."""
-        if backup.base is None:
+        if backup.base is None or backup.state is not BackupState.AVAILABLE:
             return backup
         whole = {
             one.backup.mark.slot: one.backup.base

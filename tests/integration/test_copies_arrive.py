@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import (
+    AccessDenied,
     AlreadyExists,
     CopySlotsFull,
     NoAnswer,
@@ -29,17 +30,26 @@ from holdfast.core.model import (
     Plan,
     slot_of,
 )
+from holdfast.core.planning import Copying, plan_copies
+from holdfast.core.pruning import PrunePlan, approved
 from holdfast.core.report import Action, Outcome, Report, State, Status
+from holdfast.core.retention import Verdict
 from tests.builders import (
     AWAY_REGION,
+    CLUSTER,
+    DATABASE,
+    EXPORTED,
     HOME_REGION,
     NIGHT,
+    TABLE,
     TAGS,
+    a_backup,
     a_plan,
     a_request,
     a_rule,
     nights_ago,
 )
+from tests.builders import HOME as STACK
 from tests.fakes import AWAY, HOME, FakeCloud, FakeProvider
 from tests.integration.world import World, by_resource
 
@@ -116,6 +126,28 @@ class TestSlots:
         world.cloud.add_backup(there, "their-own", region=AWAY_REGION, state=BackupState.CREATING)
         assert by_resource(world.copy())["shop"].state is State.DONE
 
+    def test_what_cannot_be_begun_keeps_no_other_from_its_turn(self) -> None:
+        world = a_world(a_rule(slots=3, bucket=BUCKET))
+        for number in range(9):
+            world.cloud.without_pitr.add(world.cloud.add_resource("dynamodb", f"z-{number}", TAGS).arn)
+        for number in range(2):
+            world.cloud.add_resource("dynamodb", f"a-{number}", TAGS)
+        world.create()
+        report = world.copy()
+        assert Counter(one.state for one in report.outcomes) == {State.FAILED: 9, State.DONE: 2}
+        assert not report.unfinished
+
+    def test_at_the_quota_nothing_waits_for_a_slot(self) -> None:
+        world = a_world(a_rule(slots=2), quota=10)
+        add_databases(world, 8)
+        world.create()
+        for kind in ("rds", "aurora"):
+            for number in range(10):
+                world.cloud.add_backup(theirs_of(kind), f"theirs-{number}", region=AWAY_REGION)
+        report = world.copy()
+        assert {one.state for one in report.outcomes} == {State.FAILED}
+        assert not report.unfinished
+
     def test_when_aws_says_full_no_further_call_is_made_in_this_sweep(self) -> None:
         world = a_world(copy_slots=1)
         add_databases(world, 40)
@@ -135,6 +167,67 @@ class TestSlots:
         assert outcome.state is State.DEFERRED
         assert "Cannot copy more than 0 snapshots across regions" in outcome.reason
         assert report.unfinished
+
+
+def theirs_of(kind: str) -> str:
+    """The ARN of somebody else's database."""
+    return DATABASE if kind == "rds" else CLUSTER
+
+
+class TestNeverOkWithSomethingMissing:
+    def made(self, kind: str = "rds") -> tuple[World, Backup]:
+        world = a_world()
+        world.cloud.add_resource(kind, "shop", TAGS)
+        world.create()
+        [original] = world.cloud.standing(kind, HOME_REGION)
+        return world, original
+
+    def test_a_copy_that_failed_of_a_backup_that_is_gone_is_told(self) -> None:
+        world, original = self.made()
+        world.cloud.listings_until_available = 3
+        world.copy()
+        world.cloud.delete_backup("rds", original.arn)
+        assert world.copy().status is Status.FAILED
+
+    def test_a_backup_that_somebody_is_deleting_and_that_has_no_copy_is_told(self) -> None:
+        world, original = self.made()
+        world.cloud.set_backup_state(original.arn, BackupState.DELETING)
+        assert world.copy().status is Status.FAILED
+
+    def test_a_backup_that_is_gone_before_another_account_has_its_copy_is_told(self) -> None:
+        world, original = self.made()
+        world.plan = a_plan(copies=(a_rule(account=VAULT, region=HOME_REGION),))
+        world.cloud.delete_backup("rds", original.arn)
+        assert world.copy().status is Status.FAILED
+
+    def test_one_kind_that_can_never_be_listed_there_keeps_the_others_of_its_service_not_waiting(
+        self,
+    ) -> None:
+        world, _ = self.made()
+        world.cloud.add_resource("aurora", "ledger", TAGS)
+        world.create()
+        world.cloud.fail("backups", AWAY_REGION, AccessDenied, times=2)  # of these aurora is the first
+        world.plan = replace(
+            world.plan, select=replace(world.plan.select, types=frozenset({"aurora", "rds"}))
+        )
+        world.providers["rds"] = Deaf(world.cloud, "rds")
+        outcomes = {one.kind: one.state for one in world.copy().outcomes}
+        assert outcomes == {"aurora": State.FAILED, "rds": State.DONE}
+
+    def test_a_new_table_is_not_told_as_done_by_the_old_one_s_export(self) -> None:
+        rule = a_rule(bucket=BUCKET)
+        old = replace(a_backup(source=TABLE, region=AWAY_REGION), resource_id="old")
+        new = replace(a_backup(source=TABLE), resource_id="new")
+        copying = [Copying(kind="dynamodb", laws=EXPORTED, here=[new], there=[old])]
+        [step], told = plan_copies(copying, a_plan(copies=(rule,)), rule, a_request(), STACK)
+        assert (step.backup, told) == (new, [])
+
+
+class Deaf(FakeProvider):
+    """A provider whose listings do not meet the errors that are meant for another's."""
+
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> list[Backup]:
+        return [one for one in self._cloud.standing(self.kind, place) if source in ("", one.source)]
 
 
 class TestFailedCopies:
@@ -413,6 +506,29 @@ class TestIncrements:
         assert min(bases) >= nights_ago(6)
         assert all(base is None or base in bases for base in bases.values())
 
+    def test_a_shorter_retention_that_nobody_was_told_of_parts_no_increment_from_its_base(self) -> None:
+        """The old retention would have deleted the base by now, had nothing stood on it."""
+        world = a_world(a_rule(bucket=BUCKET, keep=KeepPolicy(daily=4, minimum=1), full_every_days=4))
+        world.people_know = False
+        world.cloud.add_resource("dynamodb", "orders", TAGS)
+        for night in range(12, -1, -1):
+            if night == 5:
+                shorter = replace(world.plan.copies[0], keep=KeepPolicy(daily=1, minimum=1))
+                world.plan = replace(world.plan, copies=(shorter,))
+            for stage in (world.create, world.copy, world.prune, world.publish):
+                stage(a_request(nights_ago(night)))
+                self.assert_all_can_be_restored(world)
+        assert len(self.bases(world)) <= 4
+
+    def test_an_approval_of_a_list_parts_no_increment_from_its_base(self) -> None:
+        exports = [
+            a_backup(nights_ago(1), TABLE, region=AWAY_REGION, base=nights_ago(2)),
+            a_backup(nights_ago(2), TABLE, region=AWAY_REGION),
+        ]
+        verdicts = [Verdict(backup=one, keep=False, reason="no rule keeps it") for one in exports]
+        kept = approved(PrunePlan(verdicts=verdicts), [exports[1].arn])
+        assert kept.deletes == []
+
     def test_the_breaker_takes_a_chain_that_ends_for_usual(self) -> None:
         rule = a_rule(bucket=BUCKET, keep=KeepPolicy(daily=1, minimum=1), full_every_days=7, slots=50)
         world = a_world(rule)
@@ -420,6 +536,16 @@ class TestIncrements:
             world.cloud.add_resource("dynamodb", f"table-{number}", TAGS)
         world.plan = replace(world.plan, breaker=replace(world.plan.breaker, max_deletes_per_run=None))
         for night in range(15, -1, -1):
+            for stage in (world.create, world.copy, world.prune):
+                assert stage(a_request(nights_ago(night))).status is Status.OK
+
+    def test_so_it_does_when_one_night_frees_several_chains(self) -> None:
+        keep = KeepPolicy(daily=3, weekly=2, monthly=2, minimum=1)
+        world = a_world(a_rule(bucket=BUCKET, keep=keep, full_every_days=7, slots=50))
+        for number in range(8):
+            world.cloud.add_resource("dynamodb", f"table-{number}", TAGS)
+        world.plan = replace(world.plan, breaker=replace(world.plan.breaker, max_deletes_per_run=None))
+        for night in range(95, -1, -1):
             for stage in (world.create, world.copy, world.prune):
                 assert stage(a_request(nights_ago(night))).status is Status.OK
 
@@ -518,6 +644,17 @@ class TestAnotherAccount:
         report = world.prune()
         assert report.status is Status.REFUSED
 
+    def test_while_the_copy_that_it_is_made_from_is_missing_that_is_said(self) -> None:
+        world = self.a_vault()
+        world.plan = replace(world.plan, copies=tuple(replace(one, slots=1) for one in world.plan.copies))
+        world.create()
+        world.cloud.listings_until_available = 2
+        waiting = [one for one in world.copy().outcomes if one.region == VAULT_PLACE]
+        assert {one.kind for one in waiting} == {"aurora", "ebs", "rds"}
+        assert "is made from the copy in us-west-2, which is not there yet" in {one.reason for one in waiting}
+        sweeps_until_done(world, 20)
+        assert len(self.arns(world, VAULT_PLACE)) == 3
+
     def test_tables_cannot_go_there_and_that_is_said(self) -> None:
         world = self.a_vault()
         world.cloud.add_resource("dynamodb", "orders", TAGS)
@@ -570,6 +707,16 @@ class TestHints:
             assert world.hint() is None
             assert world.copy().counts == {"copy.pending": 1}
         assert by_resource(world.copy())["shop"].state is State.DONE
+
+    def test_when_not_all_can_be_listed_there_the_run_s_record_stays_as_it_is(self) -> None:
+        world = a_world()
+        world.cloud.add_resource("rds", "shop", TAGS)
+        world.create()
+        world.copy()
+        documents = dict(world.records.documents)
+        world.cloud.fail("backups", AWAY_REGION, Throttled)
+        assert world.hint() is None
+        assert world.records.documents == documents
 
     def test_when_not_all_can_be_listed_it_does_nothing(self) -> None:
         world = a_world()

@@ -26,6 +26,7 @@ from holdfast.core.model import (
 from holdfast.core.planning import (
     Copying,
     ToCopy,
+    free_slots,
     not_there,
     ours,
     plan_copies,
@@ -403,25 +404,15 @@ class TestCopies:
     def test_an_encrypted_backup_with_a_key_is_copied(self) -> None:
         assert copies_of([a_backup(encrypted=True)], rule=a_rule(kms_key=KEY))[0] == [NIGHT]
 
-    def test_what_finds_no_free_slot_is_put_off_newest_first(self) -> None:
-        here = [a_backup(nights_ago(night)) for night in range(3)]
-        slots, told = copies_of(here, rule=a_rule(slots=2))
-        assert slots == [NIGHT, nights_ago(1)]
-        assert told == [
-            (State.DEFERRED, "no copy slot of us-west-2 is free (2 in all): a later sweep copies it")
-        ]
-
-    def test_others_copies_in_flight_use_up_slots(self) -> None:
-        others = [
-            replace(a_backup(nights_ago(n), ours=False, state=CREATING, region=AWAY_REGION), arn=f"x{n}")
-            for n in range(2)
-        ]
-        assert copies_of([a_backup()], others, a_rule(slots=2))[0] == []
-        assert copies_of([a_backup()], others, a_rule(slots=3))[0] == [NIGHT]
-
-    def test_waiting_failing_and_standing_ones_use_no_slot(self) -> None:
-        here = [a_backup(state=CREATING), a_backup(nights_ago(1), encrypted=True), a_backup(nights_ago(2))]
-        assert copies_of(here, rule=a_rule(slots=1))[0] == [nights_ago(2)]
+    def test_copies_in_flight_use_up_slots_others_too(self) -> None:
+        running = a_backup(region=AWAY_REGION, state=CREATING)
+        theirs = replace(a_backup(ours=False, state=CREATING, region=AWAY_REGION), arn="theirs")
+        made_there = replace(theirs, arn="made there", copied=False)
+        done = a_backup(nights_ago(1), region=AWAY_REGION)
+        there = [running, theirs, made_there, done]
+        copying = [Copying(kind="rds", laws=COPIED, here=[], there=there)]
+        assert free_slots(copying, a_rule(slots=5)) == 3
+        assert free_slots([*copying, *copying], a_rule(slots=3)) == -1
 
     @pytest.mark.parametrize(
         "other",

@@ -12,7 +12,7 @@ MAX_SUBJECT = 99
 """SNS takes subjects of fewer than 100 characters."""
 
 _MOST_LINES = 30
-_LONGEST_REASON = 300
+_LONGEST_REASON = 500
 _VERBS = {
     Action.CREATE: "back up",
     Action.COPY: "copy",

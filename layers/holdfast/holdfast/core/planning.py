@@ -270,31 +270,62 @@ def plan_copies(
     home: Home,
     begun: Collection[tuple[str, str]] = (),
 ) -> tuple[list[ToCopy], list[Outcome]]:
-    """What to copy to the rule's place, newest first, and an outcome for each wanted copy that needs no call
-    or cannot have one now.
+    """What to copy to the rule's place, newest first, as far as there are slots (`free_slots`), and an
+    outcome for each wanted copy that needs no call or cannot have one now.
 
-    `copying` has the kinds of one service, which share the place's copy slots; copies in flight that are
-    others' take up slots too. Wanted is what the place's own policy would keep, were all of it there.
-    `begun` has the places and ids of originals whose copies an earlier sweep of this slot began, and could
-    not yet tell as done.
+    Wanted is what the place's own policy would keep, were all of it there. `begun` has the places and ARNs of
+    originals whose copies an earlier sweep of this slot began, and could not yet tell as done.
     """
-    copying = list(copying)
-    room = rule.slots - sum(_is_in_flight(one) for kind in copying for one in kind.there)
     wanted = [one for kind in copying for one in _wanted_of_kind(kind, plan, rule, request, home)]
     steps: list[ToCopy] = []
     outcomes: list[Outcome] = []
     for one in sorted(wanted, key=lambda each: (slot_of(each.original), each.original.arn), reverse=True):
         step = _copy_step(one, rule, request)
         told = _without_a_call(one, step, plan, rule, request, begun)
-        if told is not None:
-            outcomes += told
-        elif room <= 0:
-            reason = f"no copy slot of {rule.place} is free ({rule.slots} in all): a later sweep copies it"
-            outcomes.append(step.outcome(State.DEFERRED, reason))
-        else:
-            room -= 1
+        if told is None:
             steps.append(step)
+        else:
+            outcomes += told
     return steps, outcomes
+
+
+def free_slots(copying: Iterable[Copying], rule: CopyRule) -> int:
+    """How many copies can be begun. `copying` has the kinds of one service, which share the place's slots;
+    copies in flight that are others' take up slots too."""
+    return rule.slots - sum(_is_in_flight(one) for kind in copying for one in kind.there)
+
+
+def put_off(step: ToCopy, rule: CopyRule) -> Outcome:
+    """What is told of a copy that no slot was free for."""
+    reason = f"no copy slot of {rule.place} is free ({rule.slots} in all): a later sweep copies it"
+    return step.outcome(State.DEFERRED, reason)
+
+
+def waits_for_its_region(
+    copying: Copying, at_home: Sequence[Backup], plan: Plan, rule: CopyRule, request: Request, home: Home
+) -> list[Outcome]:
+    """A line for each backup of this slot that another account is to have a copy of, and whose copy in that
+    account's Region, from which it is made, is not there: what that one's line says holds for this one."""
+    here = [one for one in ours(copying.here, home, plan.name) if one.state in _HOPEFUL]
+    there = [one for one in ours(copying.there, home, plan.name) if one.state in _HOPEFUL]
+    present = {source_of(one) for one in (*here, *there) if slot_of(one) == request.slot}
+    originals = originals_in(ours(at_home, home, plan.name), home.region, home)
+    return [
+        outcome_of(
+            Action.COPY,
+            State.SKIPPED,
+            copying.kind,
+            source_of(one),
+            rule.place,
+            f"is made from the copy in {rule.region}, which is not there yet",
+            one,
+        )
+        for one in wanted_there(originals, [], rule, plan, request.slot, copying.laws.reach)
+        if slot_of(one) == request.slot and source_of(one) not in present
+    ]
+
+
+_HOPEFUL = (BackupState.CREATING, BackupState.AVAILABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,7 +376,11 @@ def _wanted_of_kind(
             yield _Wanted(
                 original=original,
                 laws=kind.laws,
-                copies=by_slot[(source_of(original), slot_of(original))],
+                copies=[
+                    one
+                    for one in by_slot[(source_of(original), slot_of(original))]
+                    if _same_resource(one.resource_id, original.resource_id)
+                ],
                 siblings=its_copies,
             )
 
@@ -375,7 +410,7 @@ def wanted_there(
     hopeful = [
         replace(one, state=BackupState.AVAILABLE, tags={})
         for one in originals
-        if one.state in (BackupState.CREATING, BackupState.AVAILABLE)
+        if one.state in _HOPEFUL
         and slot_of(one) <= now
         and (reach is None or now - slot_of(one) < reach or slot_of(one) in copied)
     ]
@@ -444,7 +479,7 @@ def _without_a_call(
     stuck = request.slot - step.mark.slot > timedelta(minutes=plan.window_minutes)
     if copy is not None and copy.state is not BackupState.FAILED:
         # Copies of earlier slots that stand as they should are not told again each night.
-        news = step.mark.slot == request.slot or (rule.place, original.id) in begun
+        news = step.mark.slot == request.slot or (rule.place, original.arn) in begun
         if copy.state is BackupState.AVAILABLE and not news:
             return []
         state, reason = state_of_copy(copy)

@@ -211,11 +211,27 @@ def _keep_what_others_stand_on(verdicts: Sequence[Verdict]) -> list[Verdict]:
     for one in sorted(verdicts, key=_age, reverse=True):
         slot = slot_of(one.backup)
         if not one.keep and slot in stands_on and one.backup.state is BackupState.AVAILABLE:
-            one = _spare(one, f"the backup of {format_slot(stands_on[slot])} holds the changes since it")  # noqa: PLW2901
+            why = f"the backup of {format_slot(stands_on[slot])} holds the changes since it"
+            one = replace(_spare(one, why), stood_on=True)  # noqa: PLW2901
         if one.keep and one.backup.base is not None:
             stands_on.setdefault(one.backup.base, slot)
         kept.append(one)
     return kept
+
+
+def _keeping_bases(verdicts: Iterable[Verdict]) -> PrunePlan:
+    """The plan with these verdicts, of which some were changed to keep: then what those stand on is kept."""
+    verdicts = list(verdicts)
+    groups: dict[Location, list[Verdict]] = defaultdict(list)
+    for one in verdicts:
+        groups[_location(one)].append(one)
+    settled = {
+        one.backup.arn: one
+        for group in groups.values()
+        if any(each.backup.base is not None for each in group)
+        for one in _keep_what_others_stand_on(group)
+    }
+    return PrunePlan(verdicts=[settled.get(one.backup.arn, one) for one in verdicts])
 
 
 # --- what people have not been told of ---------------------------------------------------------------------
@@ -243,19 +259,18 @@ def put_off_untold(
         verdicts = plan_prune([kind], as_told, now, home, {}).verdicts
         expected.update(one.backup.arn for one in verdicts if _is_let_go(one))
     kinds = {kind.kind for kind in changed}
-    return PrunePlan(
-        verdicts=[
-            _put_off(one)
-            if one.backup.kind in kinds and _is_let_go(one) and one.backup.arn not in expected
-            else one
-            for one in prune.verdicts
-        ]
+    return _keeping_bases(
+        _put_off(one)
+        if one.backup.kind in kinds and _is_let_go(one) and one.backup.arn not in expected
+        else one
+        for one in prune.verdicts
     )
 
 
 def _is_let_go(verdict: Verdict) -> bool:
-    """Whether the rules let it go, be it that a guard spares it."""
-    return not verdict.keep or verdict.spared
+    """Whether the rules let it go, be it that a guard spares it for now. What others stand on goes with
+    those."""
+    return not verdict.keep or (verdict.spared and not verdict.stood_on)
 
 
 def _put_off(verdict: Verdict) -> Verdict:
@@ -383,7 +398,7 @@ def _excess(
     # What stands in other accounts is not this run's to delete, and is no part of what it deletes a share of.
     standing = sum(not one.backup.account for one in prune.verdicts) + len(done)
     total = len(deletes) + len(done)
-    unusual = _more_than_usual(prune, [*map(_location, deletes), *done], plan, request.slot)
+    unusual = _more_than_usual(prune, [*_locations_of_chains(deletes), *done], plan, request.slot)
     most, share = plan.breaker.max_deletes_per_run, plan.breaker.max_delete_share
     limits = []
     if most is None and unusual > FEW_DELETES:
@@ -406,18 +421,17 @@ def _more_than_usual(prune: PrunePlan, gone: Iterable[Location], plan: Plan, now
         if slot_of(one.backup) <= now:
             slots[_location(one)].add(slot_of(one.backup))
     last_two = set(sorted(set().union(*slots.values()))[-2:])
-    increments = {_location(one) for one in prune.verdicts if one.backup.base is not None}
     return sum(
-        max(0, count - (_usual(place, place in increments, plan) if slots[place] & last_two else 0))
+        max(0, count - (plan.policy_for(place[1]).usual_deletes if slots[place] & last_two else 0))
         for place, count in Counter(gone).items()
     )
 
 
-def _usual(location: Location, has_increments: bool, plan: Plan) -> int:
-    """How many deletions are usual there. What stood on a whole backup goes with it."""
-    place = location[1]
-    in_a_chain = max((rule.full_every_days for rule in plan.copies if rule.place == place), default=1)
-    return plan.policy_for(place).usual_deletes + (in_a_chain - 1 if has_increments else 0)
+def _locations_of_chains(deletes: Sequence[Verdict]) -> list[Location]:
+    """The location of each deletion, those of one chain counted once: what stood on a whole backup goes with
+    it, and one night's whole backup can free a chain for each rule."""
+    roots = _roots(one.backup for one in deletes)
+    return [location for location, _ in {(_location(one), roots[one.backup.arn]) for one in deletes}]
 
 
 def _location(verdict: Verdict) -> Location:
@@ -445,13 +459,11 @@ def offers(prune: PrunePlan, refused: bool, plan: Plan, request: Request) -> dic
 
 def approved(full: PrunePlan, arns: Collection[str]) -> PrunePlan:
     """Of the deletions, those alone that a person approved."""
-    return PrunePlan(
-        verdicts=[
-            one
-            if one.keep or one.backup.arn in arns
-            else replace(one, keep=True, reason=f"not on the approved list (else: {one.reason})")
-            for one in full.verdicts
-        ]
+    return _keeping_bases(
+        one
+        if one.keep or one.backup.arn in arns
+        else replace(one, keep=True, reason=f"not on the approved list (else: {one.reason})")
+        for one in full.verdicts
     )
 
 

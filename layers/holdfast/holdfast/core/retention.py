@@ -22,7 +22,8 @@ class Verdict:
     """What is to become of one backup, and in words why.
 
     `spared`: the rules let it go, and a guard keeps it for now. `later`: nothing is against deleting it but
-    that people have not been told yet of the retention that lets it go.
+    that people have not been told yet of the retention that lets it go. `stood_on`: spared, since another one
+    holds the changes since it.
     """
 
     backup: Backup
@@ -30,6 +31,7 @@ class Verdict:
     reason: str
     spared: bool = False
     later: bool = False
+    stood_on: bool = False
 
 
 type _Period = Callable[[datetime, int], object]

@@ -16,15 +16,18 @@ from holdfast.core.errors import (
     Unprepared,
 )
 from holdfast.core.headroom import quota_reached
-from holdfast.core.model import Backup, CopyRule, Home, Plan, Request, mark_of, slot_of, source_of
+from holdfast.core.model import Backup, BackupState, CopyRule, Home, Plan, Request, slot_of, source_of
 from holdfast.core.planning import (
     MOST_ATTEMPTS,
     Copying,
     ToCopy,
+    free_slots,
     ours,
     plan_copies,
+    put_off,
     source_place,
     state_of_copy,
+    waits_for_its_region,
     why_not_carried,
 )
 from holdfast.core.report import Action, Outcome, Report, Stage, State
@@ -58,6 +61,8 @@ def copy_backups(
                 return None
             work = replace(work, request=replace(request, slot=slot))
         outcomes = _copy_all(work)
+    if request.hint and not all(one.resource for one in outcomes):
+        return None  # not all could be listed: the run that is under way, or the next one, tells
     return Report(
         stage=Stage.COPY,
         plan=plan.name,
@@ -144,7 +149,8 @@ def _begun(work: _Work) -> set[tuple[str, str]]:
     except ProviderError:
         return set()  # a line less in the report; the copies themselves are listed all the same
     outcomes = record.outcomes if record else ()
-    return {(one.region, one.backup) for one in outcomes if one.state in (State.PENDING, State.DEFERRED)}
+    unfinished = (State.PENDING, State.DEFERRED)
+    return {(one.region, one.backup_arn) for one in outcomes if one.state in unfinished}
 
 
 def _made(work: _Work) -> list[Outcome]:
@@ -163,8 +169,9 @@ def _copy_service(
     begun: Collection[tuple[str, str]],
     made: Sequence[Outcome],
 ) -> list[Outcome]:
-    """Copy the kinds of one service. Where the copies of one of them cannot be listed, the slots in use are
-    not known, and none of the service is begun."""
+    """Copy the kinds of one service. Where the copies of one of them cannot be listed at the moment, the
+    slots in use are not known, and none of the service is begun. Where they never can be, AWS alone
+    counts."""
     copying: list[Copying] = []
     unlisted_here: list[Outcome] = []
     unlisted_there: list[Outcome] = []
@@ -182,13 +189,15 @@ def _copy_service(
         laws = work.ports.copiers[kind].laws
         copying.append(Copying(kind=kind, laws=laws, here=here, there=there))
     steps, known = plan_copies(copying, work.plan, rule, work.request, work.home, begun)
-    if unlisted_there:
+    if any(one.state is not State.FAILED for one in unlisted_there):
         reason = f"waits until it is known how many copy slots of {rule.place} are in use"
         acted = [step.outcome(State.PENDING, reason) for step in steps]
     else:
-        acted = _act(steps, {kind.kind: kind.there for kind in copying}, work)
+        acted = _act(steps, copying, rule, work)
         _forget(work, {step.backup.kind for step in steps}, rule.place)
     unseen = {one.kind for one in unlisted_here}
+    if source_place(rule, work.home) != work.home.region:
+        acted += [one for kind in copying if kind.kind not in unseen for one in _waiting(work, kind, rule)]
     gone = [one for kind in copying if kind.kind not in unseen for one in _vanished(made, kind, rule, work)]
     return [*unlisted_here, *unlisted_there, *known, *gone, *acted]
 
@@ -205,7 +214,12 @@ class _Round:
     at_quota: dict[str, tuple[State, str]] = field(default_factory=dict)
 
 
-def _act(steps: Sequence[ToCopy], standing: Mapping[str, Sequence[Backup]], work: _Work) -> list[Outcome]:
+def _act(steps: Sequence[ToCopy], copying: Iterable[Copying], rule: CopyRule, work: _Work) -> list[Outcome]:
+    """Begin as many as there are slots. What turns out to need none, since it cannot be begun, makes room for
+    the next ones: else a few that fail each time would keep others from ever being tried."""
+    copying = list(copying)
+    standing = {kind.kind: kind.there for kind in copying}
+    room = free_slots(copying, rule)
     slot = work.request.slot
     of_this_slot = frozenset(source_of(one.backup) for one in steps if one.mark.slot == slot)
     round_ = _Round(work=work, standing=standing, of_this_slot=of_this_slot)
@@ -220,7 +234,18 @@ def _act(steps: Sequence[ToCopy], standing: Mapping[str, Sequence[Backup]], work
     def instead(step: ToCopy, state: State, reason: str) -> Outcome:
         return step.outcome(state, reason)
 
-    return sweep(steps, act, instead, work.deadline)
+    outcomes: list[Outcome] = []
+    rest = list(steps)
+    while rest and room > 0:
+        batch, rest = rest[:room], rest[room:]
+        acted = sweep(batch, act, instead, work.deadline)
+        outcomes += acted
+        room -= sum(one.state in (State.DONE, State.PENDING) for one in acted)
+        if any(one.state is State.DEFERRED for one in acted):
+            break
+    if round_.full:  # what AWS said of one holds for all: no further call is made
+        return [*outcomes, *sweep(rest, act, instead, work.deadline)]
+    return [*outcomes, *(put_off(step, rule) for step in rest)]
 
 
 def _begin(step: ToCopy, round_: _Round) -> Outcome:
@@ -261,13 +286,25 @@ def _too_late_or_unprepared(step: ToCopy, error: ProviderError, round_: _Round) 
     return step.outcome(*state_of(error))
 
 
+def _waiting(work: _Work, kind: Copying, rule: CopyRule) -> list[Outcome]:
+    try:
+        at_home = work.listed(kind.kind, work.home.region)
+    except ProviderError:
+        return []  # that is told of the Region's own copies
+    return waits_for_its_region(kind, at_home, work.plan, rule, work.request, work.home)
+
+
 def _vanished(made: Sequence[Outcome], kind: Copying, rule: CopyRule, work: _Work) -> list[Outcome]:
     """Backups of this slot that were made, and that somebody deleted before they were copied. Those of a
     slot that later ones have followed may have been pruned."""
-    if rule.account:
-        return []  # the copy in its Region tells
+    if source_place(rule, work.home) != work.home.region:
+        return []  # the copy that it is made from tells
     standing = ours([*kind.here, *kind.there], work.home, work.plan.name)
-    present = {source_of(one) for one in standing if mark_of(one).slot >= work.request.slot}
+    present = {
+        source_of(one)
+        for one in standing
+        if slot_of(one) >= work.request.slot and one.state in (BackupState.CREATING, BackupState.AVAILABLE)
+    }
     return [
         replace(
             one,
