@@ -20,7 +20,15 @@ from holdfast.adapters.ebs import EbsBackups
 from holdfast.adapters.rds import RdsBackups
 from holdfast.adapters.rds_common import RdsRegions
 from holdfast.core import naming
-from holdfast.core.errors import AccessDenied, KeyUnusable, NotFound, ProviderError, Throttled, Unprepared
+from holdfast.core.errors import (
+    AccessDenied,
+    KeyUnusable,
+    NotFound,
+    NotReady,
+    ProviderError,
+    Throttled,
+    Unprepared,
+)
 from holdfast.core.model import Backup, BackupState, CopySettings, Mark, mark_of, place_of
 from holdfast.ports import Copier, Provider, ResourceQuery
 from tests.contract.clock import CountingPace
@@ -162,6 +170,16 @@ def test_a_database_s_copies_are_asked_for_by_its_name_in_its_own_account_alone(
     own, other = twin.pages.asked_of(twin.provider.NAMES.describe_snapshots)  # type: ignore[attr-defined]
     assert own["Filters"]
     assert other["Filters"] == []
+
+
+def test_what_the_other_account_does_not_see_yet_is_waited_for(twin: RdsWorld) -> None:
+    made = make(twin)
+    place = place_of(HOME, OTHER)
+    client = twin.regions.of(place)[0]
+    with Stubber(client) as stub:
+        stub.add_client_error(copy_call(twin), "DBSnapshotNotFound")
+        with pytest.raises(NotReady, match=f"shared with account {OTHER}, which does not see it yet"):
+            copy(twin, made, place)
 
 
 def test_only_the_account_that_it_is_shared_with_can_copy_it(twin: RdsWorld) -> None:

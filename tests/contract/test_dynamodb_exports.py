@@ -832,11 +832,30 @@ def test_without_point_in_time_recovery_the_error_says_how_to_switch_it_on(dynam
     assert keys(dynamodb) == []
 
 
-def test_a_table_that_is_gone_is_not_found(orders: DynamoDBWorld) -> None:
+def test_of_a_table_that_is_gone_nothing_can_be_exported_any_more(orders: DynamoDBWorld) -> None:
     backup = original(orders, f"arn:aws:dynamodb:{HOME}:{ACCOUNT}:table/orders")
     orders.dynamodb.delete_table(TableName="orders")
-    with pytest.raises(NotFound):
+    with pytest.raises(OutOfReach, match="the table is gone, and with it what could be exported"):
         export(orders, backup)
+
+
+def test_an_instant_too_young_for_an_increment_may_be_told_as_a_mistake_in_the_request(
+    orders: DynamoDBWorld,
+) -> None:
+    backup = original(orders, f"arn:aws:dynamodb:{HOME}:{ACCOUNT}:table/orders")
+    for age, expected in ((timedelta(minutes=14), NotReady), (timedelta(minutes=16), ProviderError)):
+        now = SLOT + age
+        with Stubber(orders.dynamodb) as stub:
+            stub.add_client_error(
+                "export_table_to_point_in_time", "ValidationException", "ExportToTime is too late"
+            )
+            with pytest.raises(ProviderError) as raised:
+                export(orders, backup, by=exports_of(orders, clock=partial(_same, now)))
+        assert type(raised.value) is expected
+
+
+def _same(moment: datetime) -> datetime:
+    return moment
 
 
 @pytest.mark.parametrize(

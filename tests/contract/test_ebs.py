@@ -766,9 +766,27 @@ def test_every_call_waits_for_its_place_s_pace(ebs: EbsWorld) -> None:
         *[f"read {HOME}"] * 2,
         f"write {AWAY}",
         f"write {HOME}",
+        f"read {HOME}@{VAULT}",
         f"write {HOME}@{VAULT}",
         f"write {AWAY}",
     ]
+
+
+def test_what_the_other_account_does_not_see_yet_is_not_copied_to_it(ebs: EbsWorld) -> None:
+    """EC2 is said to take such a copy, of which nothing comes."""
+    arn = ebs.add_resource("orders", TAGS)
+    made = ebs.provider.create(volume_of(ebs, arn), mark_of(arn))
+    place = place_of(HOME, VAULT)
+    with Stubber(ebs.client_at(place)) as stub, Stubber(ebs.client_at(place, attempts=1)):
+        stub.add_client_error(
+            "describe_snapshots",
+            "InvalidSnapshot.NotFound",
+            http_status_code=400,
+            expected_params={"SnapshotIds": [made.id]},
+        )
+        with pytest.raises(NotReady, match=f"shared with account {VAULT}, which does not see it yet"):
+            ebs.ebs.copy(made, place, mark_of(arn, made.arn), CopySettings())
+    assert ebs.ebs.copy(made, place, mark_of(arn, made.arn), CopySettings()).account == VAULT
 
 
 def test_calls_are_paced_below_what_ec2_gives_back() -> None:
