@@ -97,7 +97,8 @@ def _key(asking: EC2Backend, arn: str) -> Any:
 
 
 def _describe_snapshots(self: ElasticBlockStore) -> ActionResult:
-    if wanted := self._get_param("SnapshotIds", []):
+    wanted = self._get_param("SnapshotIds", [])
+    if any(one not in self.ec2_backend.snapshots for one in wanted):  # then they may be others', and shared
         visible = [_visible(self.current_account, self.region, one) for one in wanted]
         return ActionResult({"Snapshots": visible})
     snapshots: list[Snapshot] = _describe(self).result["Snapshots"]  # type: ignore[index]
