@@ -26,9 +26,10 @@ from local.sandbox import Clients, environment
 from local.weather import CONTROL_PATH, PAGE_SIZE
 
 HOLDFAST = "holdfast"
-EXTRA_CALLS = 8
+EXTRA_CALLS = 10
 """What a sweep of Holdfast may ask for beside the listings and the creates: the plan, the turn (read, taken,
-given back), one empty listing for each other kind of resource, one of the backups when there are none."""
+given back), one empty listing for each other kind of resource (of EBS one of the instances and one of the
+volumes), one of the backups when there are none."""
 RENEWAL_SECONDS = 6.0
 """How often it may renew its turn meanwhile."""
 
