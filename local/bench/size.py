@@ -35,8 +35,8 @@ CLIENTS: Mapping[str, str] = {
     "prune-backups": "dynamodb dynamodb rds rds resourcegroupstaggingapi s3 ssm",
     "publish-report": "s3 sns",
 }
-"""The clients that each function makes on its way through a sweep, but for EC2's, whose model is large: what EBS
-costs is to show."""
+"""The clients that each function makes on its way through a sweep, but for EC2's, whose model is large: what
+EBS costs is to show."""
 
 STARTED = (
     *((name, variant) for name in CLIENTS for variant in (BUILT, PLAIN)),
