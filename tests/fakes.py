@@ -751,7 +751,7 @@ class FakeQuotas:
         self._cloud = cloud
         self.told: dict[str, int | None] = {"dynamodb": None}
 
-    def most(self, kind: str, place: str) -> int | None:
+    def most(self, kind: str, place: str, standing: int | None = None) -> int | None:
         return self.told.get(kind, self._cloud.quota)
 
 

@@ -221,3 +221,17 @@ def test_threads_that_ask_at_the_same_time_ask_once(desk: Desk) -> None:
         assert list(pool.map(ask, range(8))) == [250] * 8
     assert len(desk.asked) == 1
     assert desk.made == [WEST]
+
+
+@pytest.mark.parametrize(("standing", "asked"), [(0, False), (79, False), (80, True), (300, True)])
+def test_aws_is_not_asked_as_long_as_few_stand_for_every_account(
+    desk: Desk, standing: int, asked: bool
+) -> None:
+    desk.tells(250)
+    assert desk.quotas().most("rds", WEST, standing) == (250 if asked else 100)
+    assert bool(desk.asked) == asked
+
+
+def test_a_number_of_the_deployment_counts_however_few_stand(desk: Desk) -> None:
+    assert desk.quotas({"rds": 10}).most("rds", WEST, 8) == 10
+    assert desk.asked == []

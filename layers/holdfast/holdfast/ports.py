@@ -87,9 +87,12 @@ class Copier(Protocol):
 class Quotas(Protocol):
     """How much the account may have."""
 
-    def most(self, kind: str, place: str) -> int | None:
+    def most(self, kind: str, place: str, standing: int | None = None) -> int | None:
         """How many backups of a kind may stand in a place that people and tools made; `None` where there is
-        no such quota. Never raises: where AWS does not tell, it is what the deployment says."""
+        no such quota. Never raises: where AWS does not tell, it is what AWS gives each account.
+
+        `standing` is how many do. As long as they are few for every account, AWS is not asked.
+        """
 
 
 class HoldList(Protocol):

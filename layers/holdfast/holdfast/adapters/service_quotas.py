@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import translated
 from holdfast.core.errors import ProviderError
-from holdfast.core.headroom import QUOTAS, Quota
+from holdfast.core.headroom import QUOTAS, WARN_PERCENT, Quota
 
 if TYPE_CHECKING:
     from mypy_boto3_service_quotas import ServiceQuotasClient
@@ -45,12 +45,14 @@ class ServiceQuotas:
         self._known: dict[tuple[str, str], int] = {}
         self._lock = Lock()
 
-    def most(self, kind: str, place: str) -> int | None:
+    def most(self, kind: str, place: str, standing: int | None = None) -> int | None:
         quota = QUOTAS.get(kind)
         if quota is None:
             return None
         if kind in self._configured:
             return self._configured[kind]
+        if standing is not None and standing * 100 < quota.default * WARN_PERCENT:
+            return quota.default  # no account has less
         with self._lock:
             if (kind, place) not in self._known:
                 self._known[kind, place] = self._asked(kind, place, quota) or quota.default

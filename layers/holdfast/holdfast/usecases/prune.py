@@ -384,7 +384,7 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
 def _headroom(standing: Iterable[Standing], quotas: Quotas) -> list[str]:
     """Where so many backups stand that there will soon be no more. Of all stages this one lists them all."""
     sentences = [
-        warning(kind.kind, place, backups, quotas.most(kind.kind, place))
+        warning(kind.kind, place, backups, quotas.most(kind.kind, place, len(backups)))
         for kind in standing
         for place, backups in kind.by_place.items()
     ]
