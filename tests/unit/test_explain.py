@@ -158,3 +158,16 @@ def test_no_more_are_listed_than_was_asked_for_and_the_rest_is_counted() -> None
 
 def test_nothing_at_all_is_said_too() -> None:
     assert explained([]).startswith("Plan nightly, as of 2026-11-22T02:00:00Z: would delete 0 of 0 backups;")
+
+
+def test_what_stands_in_another_account_is_said_to_be_pruned_there() -> None:
+    """And not that this plan's policy keeps it, which decides nothing there."""
+    vault = a_backup(region=AWAY_REGION, account="111122223333")
+    by_place = {HOME_REGION: [a_backup()], vault.place: [vault]}
+    standing = [Standing(kind="rds", by_place=by_place, laws=COPIED)]
+    plan = a_plan(keep=KEEP_2)
+    text = explain(plan_prune(standing, plan, NIGHT, HOME, {}), (), plan, a_request(), ())
+    assert [title for title, *_ in rows(text)] == [
+        "rds orders in us-east-1 keeps daily 2, minimum 1",
+        "rds orders in us-west-2@111122223333 is pruned there",
+    ]
