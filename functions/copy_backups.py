@@ -18,8 +18,9 @@ metrics = Metrics()
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    app = bootstrap()
+    deadline = deadline_of(context)
+    app = bootstrap(deadline)
     request = parse_request(event, datetime.now(UTC), also=("hint",))
     plan = app.plans.get(request.plan)
-    report = copy_backups(app.copy_ports, plan, request, app.home, deadline_of(context))
+    report = copy_backups(app.copy_ports, plan, request, app.home, deadline)
     return finish(report, request, app.records, logger, metrics)

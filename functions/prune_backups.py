@@ -18,8 +18,9 @@ metrics = Metrics()
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    app = bootstrap()
+    deadline = deadline_of(context)
+    app = bootstrap(deadline)
     request = parse_request(event, datetime.now(UTC), also=("approve",))
     plan = app.plans.get(request.plan)
-    report = prune_backups(app.prune_ports, plan, request, app.home, deadline_of(context))
+    report = prune_backups(app.prune_ports, plan, request, app.home, deadline)
     return finish(report, request, app.records, logger, metrics)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from holdfast.bootstrap import bootstrap
 from holdfast.events import parse_request
-from holdfast.stage import finish_run
+from holdfast.stage import deadline_of, finish_run
 from holdfast.usecases.publish import publish_report
 
 logger = Logger()
@@ -17,8 +17,8 @@ metrics = Metrics()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    app = bootstrap()
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    app = bootstrap(deadline_of(context))
     request = parse_request(event, datetime.now(UTC), also=("problems",))
     published = publish_report(app.records, app.notifier, request, app.home)
     return finish_run(published, request, logger, metrics)

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 
 from holdfast.bootstrap import bootstrap
 from holdfast.events import parse_request
+from holdfast.stage import deadline_of
 from holdfast.usecases.run import run_plan
 
 logger = Logger()
@@ -15,6 +16,6 @@ logger = Logger()
 @durable_execution
 def handler(event: dict[str, Any], context: DurableContext) -> dict[str, object]:
     context.set_logger(logger)
-    app = bootstrap()
+    app = bootstrap(deadline_of(context.lambda_context))
     run = app.durable_run(context)
     return run_plan(run, app.plans, parse_request(event, run.started()))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -130,6 +130,52 @@ def test_of_two_that_read_a_free_turn_at_once_only_one_has_it(s3: "S3Client") ->
     with ThreadPoolExecutor(2) as pool:
         had = list(pool.map(attempt, [Meeting(client=s3, bucket=BUCKET) for _ in range(2)]))
     assert sorted(had) == [False, True]
+
+
+def test_a_turn_is_counted_from_when_it_was_asked_for_and_not_from_before_it_was_read(
+    s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a slow answer would leave a turn that others find over, while its holder goes on."""
+    taken_until(s3, datetime.now(UTC) - timedelta(seconds=1))
+    turns, read = S3Turns(client=s3, bucket=BUCKET, lease_seconds=1.5), S3Turns._read
+
+    def slow(self: S3Turns, key: str) -> tuple[datetime | None, str]:
+        found = read(self, key)
+        time.sleep(1.6)
+        return found
+
+    monkeypatch.setattr(S3Turns, "_read", slow)
+    with turns.taken("nightly") as first:
+        monkeypatch.undo()
+        with S3Turns(client=s3, bucket=BUCKET).taken("nightly") as second:
+            assert first()
+            assert not second()
+
+
+class LosesAnswers:
+    """An S3 client whose every writing takes effect, and is repeated since its answer was lost."""
+
+    def __init__(self, client: "S3Client") -> None:
+        self._client = client
+        self.written = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
+
+    def put_object(self, **asked: Any) -> object:
+        self.written += 1
+        self._client.put_object(**asked)
+        return self._client.put_object(**asked)
+
+
+def test_a_turn_is_taken_and_kept_though_the_answers_to_its_writings_are_lost(s3: "S3Client") -> None:
+    client = LosesAnswers(s3)
+    with S3Turns(client=client, bucket=BUCKET, lease_seconds=0.6).taken("nightly") as is_mine:  # type: ignore[arg-type]
+        time.sleep(1.0)
+        assert is_mine()
+        assert client.written > 2
+    with S3Turns(client=s3, bucket=BUCKET).taken("nightly") as again:
+        assert again()
 
 
 def test_a_turn_that_cannot_be_read_stops_the_work(s3: "S3Client") -> None:

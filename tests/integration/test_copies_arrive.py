@@ -520,6 +520,19 @@ class TestIncrements:
                 self.assert_all_can_be_restored(world)
         assert len(self.bases(world)) <= 4
 
+    def test_an_increment_that_cannot_be_deleted_keeps_its_base(self) -> None:
+        world = self.run_nights(4, KeepPolicy(daily=30, minimum=1))
+        chain = sorted(world.cloud.standing("dynamodb", AWAY_REGION), key=slot_of)
+        rule = replace(world.plan.copies[0], keep=KeepPolicy(daily=1, minimum=1), full_every_days=1)
+        world.plan = replace(world.plan, copies=(rule,))
+        world.cloud.fail("delete", chain[-1].arn, Throttled)
+        for stage in (world.create, world.copy, world.prune):
+            stage(a_request(nights_ago(-1)))
+        self.assert_all_can_be_restored(world)
+        assert len(world.cloud.standing("dynamodb", AWAY_REGION)) == len(chain) + 1
+        world.prune(a_request(nights_ago(-1)))
+        assert len(world.cloud.standing("dynamodb", AWAY_REGION)) == 1
+
     def test_an_approval_of_a_list_parts_no_increment_from_its_base(self) -> None:
         exports = [
             a_backup(nights_ago(1), TABLE, region=AWAY_REGION, base=nights_ago(2)),

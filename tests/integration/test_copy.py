@@ -11,7 +11,7 @@ from holdfast.core.naming import snapshot_name
 from holdfast.core.report import State, Status
 from tests.builders import AWAY_REGION, KEY, NIGHT, TAGS, a_plan, a_request, a_rule, nights_ago
 from tests.fakes import FakeCloud
-from tests.integration.world import Behind, Surprising, World, by_resource, time_for
+from tests.integration.world import Behind, Overlapping, Surprising, World, by_resource, time_for
 
 NAMES_OF_COPIES = [
     "holdfast-nightly-us-east-1-aurora-shop-20261122t020000z",
@@ -68,6 +68,14 @@ class TestAUsualNight:
         assert world.copy().status is Status.OK
         assert len(world.cloud.writes) == writes
         assert world.names(AWAY_REGION) == NAMES_OF_COPIES
+
+    def test_what_a_listing_shows_twice_is_copied_once(self) -> None:
+        world = World(plan=a_plan(copies=(a_rule(),)))
+        world.cloud.add_resource("ebs", "vol-1", TAGS)
+        world.providers["ebs"] = Overlapping(world.cloud, "ebs")
+        assert world.create().status is Status.OK
+        assert world.copy().status is Status.OK
+        assert len(world.cloud.standing("ebs", AWAY_REGION)) == 1
 
     def test_a_plan_without_copies_lists_nothing(self) -> None:
         world = World()

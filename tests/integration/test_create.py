@@ -20,7 +20,7 @@ from holdfast.core.naming import snapshot_name
 from holdfast.core.report import Action, Stage, State, Status, report_from_dict
 from tests.builders import NIGHT, TAGS, a_mark, a_plan, a_request, nights_ago
 from tests.fakes import KINDS, FakeProvider
-from tests.integration.world import Behind, Surprising, World, by_resource, time_for
+from tests.integration.world import Behind, Overlapping, Surprising, World, by_resource, time_for
 
 
 @pytest.fixture
@@ -358,6 +358,11 @@ class TestTogether:
         volumes.create()
         assert volumes.create().status is Status.OK
         assert len(self.calls(volumes)) == 2
+
+    def test_what_a_listing_shows_twice_is_backed_up_once(self, volumes: World) -> None:
+        volumes.providers["ebs"] = Overlapping(volumes.cloud, "ebs")
+        assert volumes.create().status is Status.OK
+        assert len(volumes.cloud.standing("ebs")) == 3
 
     def test_a_call_that_fails_is_a_failure_of_each_of_them_and_of_no_other(self, volumes: World) -> None:
         volumes.cloud.fail("create", self.INSTANCE, AccessDenied)

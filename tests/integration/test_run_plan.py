@@ -426,7 +426,7 @@ def an_app(world: World) -> App:
 def run_function(
     monkeypatch: pytest.MonkeyPatch, world: World, event: object, functions: Functions | None = None
 ) -> DurableFunctionTestResult:
-    monkeypatch.setattr(function, "bootstrap", lambda: an_app(world))
+    monkeypatch.setattr(function, "bootstrap", lambda _deadline: an_app(world))
     invoke = functions or world.invoke
     with DurableFunctionTestRunner(function.handler, skip_time=True, poll_interval=0.01) as runner:
         for stage, name in FUNCTIONS.items():

@@ -9,7 +9,16 @@ from holdfast.core.errors import StageCrashed
 from holdfast.core.model import Backup, CopySettings, Home, Mark, Plan, Request, Resource
 from holdfast.core.report import Action, Outcome, Report, Stage
 from holdfast.events import parse_request
-from holdfast.ports import Copier, CopyPorts, CreatePorts, Deadline, Grouper, Provider, PrunePorts
+from holdfast.ports import (
+    Copier,
+    CopyPorts,
+    CreatePorts,
+    Deadline,
+    Grouper,
+    Provider,
+    PrunePorts,
+    ResourceQuery,
+)
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
@@ -210,6 +219,18 @@ class Surprising(FakeProvider):
         if backup.source == self.about:
             raise KeyError("a bug")
         super().delete(backup)
+
+
+class Overlapping(FakeGrouper):
+    """A provider whose pages overlap: what stands where one ends is on the next one as well."""
+
+    def resources(self, query: ResourceQuery) -> list[Resource]:
+        found = list(super().resources(query))
+        return [*found, *found[:1]]
+
+    def backups(self, place: str, source: str = "", since: datetime | None = None) -> list[Backup]:
+        found = list(super().backups(place, source, since))
+        return [*found, *found[:1]]
 
 
 class Behind(FakeProvider):

@@ -16,13 +16,16 @@ from holdfast.adapters.calls import client_config
 from holdfast.adapters.dynamodb import DynamoDBBackups
 from holdfast.adapters.dynamodb_exports import DynamoDBExports
 from holdfast.adapters.ebs import EbsBackups
+from holdfast.adapters.patience import Patience
 from holdfast.adapters.rds import RdsBackups
 from holdfast.adapters.rds_common import RdsRegions
+from holdfast.adapters.s3_records import READ_SECONDS as RECORD_READ_SECONDS
 from holdfast.adapters.s3_records import S3Records
-from holdfast.adapters.s3_turns import S3Turns
+from holdfast.adapters.s3_turns import RENEWAL_ATTEMPTS, RENEWAL_READ_SECONDS, S3Turns
 from holdfast.adapters.service_quotas import ServiceQuotas
 from holdfast.adapters.sns import SnsNotifier
 from holdfast.adapters.ssm_holds import SsmHolds
+from holdfast.adapters.ssm_plans import READ_SECONDS as PARAMETER_READ_SECONDS
 from holdfast.adapters.ssm_plans import SsmPlans
 from holdfast.adapters.tagging import Tagging
 from holdfast.core.errors import SettingsError
@@ -34,6 +37,7 @@ from holdfast.ports import (
     Copier,
     CopyPorts,
     CreatePorts,
+    Deadline,
     Grouper,
     HoldList,
     Notifier,
@@ -53,6 +57,9 @@ if TYPE_CHECKING:
 
     from holdfast.adapters.durable import DurableRun
 
+ANSWER_SECONDS = 2.0
+"""What the last calls of an invocation, those that store its record, leave for its answer."""
+
 KINDS = ("aurora", "dynamodb", "ebs", "rds")
 """The kinds of resources that `App.providers` has an adapter for."""
 
@@ -64,8 +71,12 @@ class App:
         self.settings = settings
         self.home = Home(stack=settings.stack, region=settings.region, account=settings.account)
         self._session = session
+        self.patience = Patience()
         self._accounts = Accounts(
-            session, role=settings.vault_role, session_name=f"holdfast-{settings.stack}"
+            session,
+            role=settings.vault_role,
+            session_name=f"holdfast-{settings.stack}",
+            patience=self.patience,
         )
 
     @cached_property
@@ -153,15 +164,18 @@ class App:
 
     @cached_property
     def turns(self) -> Turns:
-        # A renewal that hangs must not outlast the time that is kept for the record.
-        client = self._session.client("s3", config=client_config(attempts=2))
-        return S3Turns(client=client, bucket=self.settings.bucket)
+        config = client_config(RENEWAL_ATTEMPTS, RENEWAL_READ_SECONDS)
+        return S3Turns(
+            client=self._s3,
+            renewing=self.patience.watched(self._session.client("s3", config=config)),
+            bucket=self.settings.bucket,
+        )
 
     @cached_property
     def notifier(self) -> Notifier:
         if not self.settings.topic_arn:
             raise SettingsError("HOLDFAST_TOPIC_ARN is missing (see template.yaml)")
-        client = self._session.client("sns", config=client_config())
+        client = self.patience.watched(self._session.client("sns", config=client_config()))
         return SnsNotifier(client=client, topic_arn=self.settings.topic_arn)
 
     def durable_run(self, context: "DurableContext") -> "DurableRun":
@@ -172,10 +186,12 @@ class App:
 
     @cached_property
     def _dynamodb(self) -> DynamoDBBackups:
-        client = self._session.client("dynamodb", config=client_config())
+        client = self.patience.watched(self._session.client("dynamodb", config=client_config()))
         return DynamoDBBackups(
             client=client,
-            once=lambda: self._session.client("dynamodb", config=client_config(attempts=1)),
+            once=lambda: self.patience.watched(
+                self._session.client("dynamodb", config=client_config(attempts=1))
+            ),
             tagging=self._tagging,
             exports=DynamoDBExports(
                 client=client,
@@ -218,19 +234,32 @@ class App:
 
     @cached_property
     def _ssm(self) -> "SSMClient":
-        return self._session.client("ssm", config=client_config())
+        config = client_config(read_seconds=PARAMETER_READ_SECONDS)
+        return self.patience.watched(self._session.client("ssm", config=config), ANSWER_SECONDS)
 
     @cached_property
     def _s3(self) -> "S3Client":
-        return self._session.client("s3", config=client_config())
+        config = client_config(read_seconds=RECORD_READ_SECONDS)
+        return self.patience.watched(self._session.client("s3", config=config), ANSWER_SECONDS)
 
     @cached_property
     def _tagging(self) -> Tagging:
-        return Tagging(lambda: self._session.client("resourcegroupstaggingapi", config=client_config()))
+        return Tagging(
+            lambda: self.patience.watched(
+                self._session.client("resourcegroupstaggingapi", config=client_config())
+            )
+        )
+
+
+def bootstrap(deadline: Deadline) -> App:
+    """The parts for this execution environment, which from now on make no call that this invocation has no
+    time for. Raises `SettingsError` when a variable is missing."""
+    app = _app()
+    app.patience.begin(deadline)
+    return app
 
 
 @cache
-def bootstrap() -> App:
-    """The parts for this execution environment. Raises `SettingsError` when a variable is missing."""
+def _app() -> App:
     settings = read_settings(os.environ)
     return App(settings, boto3.Session(region_name=settings.region))

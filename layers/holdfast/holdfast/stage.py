@@ -1,9 +1,9 @@
 """What every handler does around its stage: how much time it has, and what it leaves behind."""
 
-from typing import Any
+import math
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from holdfast.core.model import Request
 from holdfast.core.report import Report
@@ -18,8 +18,17 @@ MOST_OUTCOMES_OF_DRY_RUN = 5000
 """A dry run is not recorded, so its answer is all there is: as much as Lambda's 6 MB takes."""
 
 
-def deadline_of(context: LambdaContext) -> Deadline:
-    """The seconds that the invocation has left."""
+class Timed(Protocol):
+    """What Lambda's context tells, be it Powertools' or the durable SDK's type of it."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+def deadline_of(context: Timed | None) -> Deadline:
+    """The seconds that the invocation has left. The durable SDK's own test runner has no such context, and no
+    end."""
+    if context is None:
+        return lambda: math.inf
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 

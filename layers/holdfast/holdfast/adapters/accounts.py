@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, override
 
 import boto3
 import botocore.session
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
 
 from holdfast.adapters.calls import client_config
+from holdfast.adapters.patience import Patience
 from holdfast.core.model import account_in, region_in, region_of
 
 if TYPE_CHECKING:
@@ -24,9 +26,13 @@ class Accounts:
     environment lives for hours, and such credentials for one.
     """
 
-    def __init__(self, session: boto3.Session, *, role: str, session_name: str) -> None:
-        """`session_name` is what the other account's CloudTrail calls us: 2 to 64 of `[\\w+=,.@-]`."""
+    def __init__(
+        self, session: boto3.Session, *, role: str, session_name: str, patience: Patience | None = None
+    ) -> None:
+        """`session_name` is what the other account's CloudTrail calls us: 2 to 64 of `[\\w+=,.@-]`.
+        `patience` watches over all clients that are made here."""
         self._session = session
+        self._patience = patience or Patience()
         self._role = role
         self._session_name = session_name
         self._sts: STSClient | None = None
@@ -41,7 +47,10 @@ class Accounts:
         """
         with self._lock:  # boto3's sessions make one client at a time
             session = self._session_in(account_in(place))
-            return session.client(service, region_name=region_in(place), config=config)  # type: ignore[call-overload]
+            made: BaseClient = session.client(  # type: ignore[call-overload]
+                service, region_name=region_in(place), config=config
+            )
+            return self._patience.watched(made)
 
     def _session_in(self, account: str) -> boto3.Session:
         if not account:
@@ -52,7 +61,7 @@ class Accounts:
 
     def _new_session(self, account: str) -> boto3.Session:
         if self._sts is None:
-            self._sts = self._session.client("sts", config=client_config())
+            self._sts = self._patience.watched(self._session.client("sts", config=client_config()))
         partition = self._session.get_partition_for_region(self._session.region_name)
         role = _AssumedRole(
             self._sts, f"arn:{partition}:iam::{account}:role/{self._role}", self._session_name

@@ -104,7 +104,7 @@ class DynamoDBBackups:
             return [
                 self._listed(summary)
                 for page in paced(pages, self._list_pace, "LastEvaluatedBackupArn")
-                for summary in page.get("BackupSummaries", ())
+                for summary in page["BackupSummaries"]
                 if summary["BackupStatus"] != _DELETED
             ]
 

@@ -15,7 +15,7 @@ from holdfast.adapters.accounts import Keys
 from holdfast.adapters.calls import Pace, translated
 from holdfast.adapters.tagging import Tagging
 from holdfast.core import naming
-from holdfast.core.errors import NotFound, NotReady, Unprepared
+from holdfast.core.errors import NotFound, NotReady, ProviderError, Unprepared
 from holdfast.core.model import (
     Backup,
     BackupState,
@@ -257,8 +257,17 @@ class RdsApiBackups(ABC):
             raise Unprepared(self.KIND, backup.arn, self.NAMES.share, "CannotBeShared", why)
         client, pace = self._regions.of(backup.region)
         pace.wait()
-        with translated(self.KIND, backup.arn, self.NAMES.share):
-            self._share(client, backup.id, account)
+        try:
+            with translated(self.KIND, backup.arn, self.NAMES.share):
+                self._share(client, backup.id, account)
+        except ProviderError as error:
+            if error.code != "SharedSnapshotQuotaExceeded":
+                raise
+            text = (
+                f"it is shared with as many accounts as RDS allows (20), so that account {account} cannot copy "
+                f"it: take one of them back from {backup.id} in {backup.region} ({error.message})"
+            )
+            raise Unprepared(self.KIND, backup.arn, self.NAMES.share, error.code, text) from error
 
     def _unshareable(self, backup: Backup, account: str) -> str:
         """Why RDS lets nobody share it, and what to do; empty when it can be shared. From RDS's user guide,

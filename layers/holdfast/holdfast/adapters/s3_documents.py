@@ -52,7 +52,8 @@ class S3Documents:
     def write(self, key: str, document: object, tag: str) -> str:
         """Write the document if it is still the one with this entity tag. Returns the new one's tag.
 
-        Raises `ChangedMeanwhile` when it is not.
+        Raises `ChangedMeanwhile` when it is not: also when the answer to a writing was lost and botocore
+        repeated it, since what changed the document is that writing itself then.
         """
         body = json.dumps(document, ensure_ascii=False).encode()
         kind = "application/json"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SAVE_ATTEMPTS = 5
+READ_SECONDS = 8
+"""For the largest record there is time enough, and for both calls that store one to hang and be repeated, in
+what is kept for them of an invocation (`patience.RECORD_SECONDS`)."""
 
 
 class S3Records:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from holdfast.adapters.s3_documents import ChangedMeanwhile, S3Documents
 from holdfast.core.errors import ProviderError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LEASE_SECONDS = 20.0
+RENEWAL_ATTEMPTS = 3
+RENEWAL_READ_SECONDS = 3
+"""A renewal that hangs is given up and tried again before the turn is over, and does not outlast the work by
+much."""
 
 
 class S3Turns:
@@ -26,34 +31,44 @@ class S3Turns:
     one that was killed ends by itself. The clocks of two functions may differ by less than the lease.
     """
 
-    def __init__(self, *, client: "S3Client", bucket: str, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        client: "S3Client",
+        bucket: str,
+        renewing: "S3Client | None" = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        """`renewing` is for the calls that keep a turn and give it back, which must not hang for long."""
         self._documents = S3Documents(client=client, bucket=bucket)
+        self._kept = S3Documents(client=renewing or client, bucket=bucket)
         self._lease = timedelta(seconds=lease_seconds)
 
     @contextmanager
     def taken(self, name: str) -> Iterator[Callable[[], bool]]:
-        tag = self._take(f"turns/{name}.json")
-        if not tag:
+        turn = self._take(f"turns/{name}.json")
+        if turn is None:
             yield lambda: False
             return
-        turn = _Turn(f"turns/{name}.json", tag, self._write, self._lease)
         turn.start()
         try:
             yield turn.is_mine
         finally:
             turn.give_back()
 
-    def _take(self, key: str) -> str:
-        """The entity tag of the object that says that the turn is taken now, or nothing when somebody else
-        has it."""
-        now = datetime.now(UTC)
+    def _take(self, key: str) -> "_Turn | None":
+        """The turn, or nothing when somebody else has it."""
         until, tag = self._read(key)
+        # Only now: the answer may have taken long, and the turn would be over before it has begun.
+        now = datetime.now(UTC)
         if until is not None and until > now:
-            return ""
+            return None
+        turn = _Turn(key, self._kept, self._lease)
         try:
-            return self._write(key, now + self._lease, tag)
+            turn.write(self._documents, now + self._lease, tag)
         except ChangedMeanwhile:
-            return ""  # somebody took it between the read and the write
+            return None  # somebody took it between the read and the write
+        return turn
 
     def _read(self, key: str) -> tuple[datetime | None, str]:
         """Until when the turn is taken, and the object's entity tag; nothing when nobody ever took it."""
@@ -65,23 +80,32 @@ class S3Turns:
         except (ValueError, KeyError, TypeError) as error:
             raise self._documents.broken(key, error) from error
 
-    def _write(self, key: str, until: datetime, tag: str) -> str:
-        return self._documents.write(key, {"until": until.isoformat()}, tag)
-
 
 class _Turn:
     """A turn that is had, and renewed until it is given back or lost."""
 
-    def __init__(
-        self, key: str, tag: str, write: Callable[[str, datetime, str], str], lease: timedelta
-    ) -> None:
+    def __init__(self, key: str, documents: S3Documents, lease: timedelta) -> None:
         self._key = key
-        self._tag = tag
-        self._write = write
+        self._documents = documents
         self._lease = lease
-        self._until = datetime.now(UTC) + lease
+        self._holder = uuid4().hex
+        self._tag = ""
+        self._until = datetime.min.replace(tzinfo=UTC)
         self._over = Event()
         self._renewing = Thread(target=self._renew, name=f"renews {key}", daemon=True)
+
+    def write(self, documents: S3Documents, until: datetime, tag: str) -> None:
+        """Say that it is ours until then, over what has this entity tag."""
+        document = {"until": until.isoformat(), "holder": self._holder}
+        try:
+            self._tag = documents.write(self._key, document, tag)
+        except ChangedMeanwhile:
+            # Our own writing did, if its answer was lost and it was repeated. No two holders write the same.
+            stands, its_tag = documents.read(self._key)
+            if stands != document:
+                raise
+            self._tag = its_tag
+        self._until = until
 
     def start(self) -> None:
         self._renewing.start()
@@ -97,12 +121,10 @@ class _Turn:
         if self.is_mine():
             # A turn that cannot be given back ends by itself.
             with suppress(ProviderError):
-                self._write(self._key, datetime.now(UTC), self._tag)
+                self.write(self._documents, datetime.now(UTC), self._tag)
 
     def _renew(self) -> None:
         while not self._over.wait(self._lease.total_seconds() / 3) and self.is_mine():
-            until = datetime.now(UTC) + self._lease
             # A renewal that fails is tried again. When none succeeds the turn ends, and the work with it.
             with suppress(ProviderError):
-                self._tag = self._write(self._key, until, self._tag)
-                self._until = until
+                self.write(self._documents, datetime.now(UTC) + self._lease, self._tag)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 KIND = "ssm"
+READ_SECONDS = 5
+"""A parameter is small, and `run_plan`, which reads one, has a minute."""
 
 
 class SsmPlans:

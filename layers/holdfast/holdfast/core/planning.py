@@ -70,7 +70,8 @@ def select(resources: Iterable[Resource], selection: Selection) -> tuple[list[Re
     """
     chosen: list[Resource] = []
     left: list[Outcome] = []
-    for one in sorted(resources, key=lambda each: each.arn):
+    once = {one.arn: one for one in resources}  # pages of a listing may overlap
+    for one in sorted(once.values(), key=lambda each: each.arn):
         if not _is_in(one, selection):
             continue
         why_out = _why_out(one, selection)

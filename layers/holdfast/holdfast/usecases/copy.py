@@ -31,6 +31,7 @@ from holdfast.core.planning import (
     why_not_carried,
 )
 from holdfast.core.report import Action, Outcome, Report, Stage, State
+from holdfast.core.retention import each_once
 from holdfast.ports import CopyPorts, Deadline
 from holdfast.usecases.sweep import SKEW, always, name_taken, nothing_to_do, state_of, sweep, unlisted
 
@@ -90,7 +91,7 @@ class _Work:
         key = (kind, place)
         if key not in self.known:
             try:
-                self.known[key] = self.ports.providers[kind].backups(place)
+                self.known[key] = list(each_once(self.ports.providers[kind].backups(place)))
             except ProviderError as error:
                 self.known[key] = error
         found = self.known[key]
@@ -344,6 +345,6 @@ def _stay(work: _Work, kind: str, rule: CopyRule, why: str) -> list[Outcome]:
             backup_arn=one.arn,
             reason=why,
         )
-        for one in ours(here, work.home, work.plan.name)
+        for one in ours(each_once(here), work.home, work.plan.name)
         if slot_of(one) == work.request.slot
     ]

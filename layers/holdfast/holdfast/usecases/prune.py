@@ -8,7 +8,18 @@ from holdfast.core.errors import HoldListError, NotFound, ProviderError
 from holdfast.core.explain import explain
 from holdfast.core.headroom import warning
 from holdfast.core.holds import Hold, hold, idle
-from holdfast.core.model import Backup, CopyRule, Home, Plan, Request, Retention
+from holdfast.core.model import (
+    Backup,
+    BackupState,
+    CopyRule,
+    Home,
+    Plan,
+    Request,
+    Retention,
+    slot_of,
+    source_of,
+)
+from holdfast.core.naming import format_slot
 from holdfast.core.planning import outcome_of, source_place, why_not_carried
 from holdfast.core.pruning import (
     Location,
@@ -374,8 +385,19 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
     """Why a backup that was to be deleted must stay after all, decided again on what stands this moment."""
     for verdict in now.verdicts:
         if verdict.backup.arn == backup.arn and verdict.backup.mark == backup.mark:
-            return f"kept after all: {verdict.reason}" if verdict.keep else ""
+            why = verdict.reason if verdict.keep else _still_stood_on(backup, now)
+            return f"kept after all: {why}" if why else ""
     return "kept after all: right before the call it was not there, or no longer ours"
+
+
+def _still_stood_on(backup: Backup, now: PrunePlan) -> str:
+    """What was to be deleted before, and still stands: without this one it could not be restored any more."""
+    for one in (verdict.backup for verdict in now.verdicts):
+        is_beside = (source_of(one), one.place) == (source_of(backup), backup.place)
+        if is_beside and one.state is BackupState.AVAILABLE and one.base == slot_of(backup):
+            why = f"the backup of {format_slot(slot_of(one))}, which still stands"
+            return f"{why}, holds the changes since it"
+    return ""
 
 
 # --- telling -----------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.ports import Deadline
 
 STOP_BEFORE_SECONDS = 60.0
-"""No act is begun with less time left: one call with all its retries, and the record, still fit in it."""
+"""No act is begun with less time left: one attempt of its first call, and the record, still fit in it. What
+an act would have to send later than that is not sent (`adapters/patience.py`)."""
 
 WORKERS = 8
 """Acts at the same time. With 160 ms a call this reaches DynamoDB's 50 backups a second; the pace of the
