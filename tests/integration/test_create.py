@@ -106,7 +106,7 @@ class TestTrouble:
             (Throttled, State.DEFERRED, "AWS took no more at that moment: a later sweep tries again"),
             (NotReady, State.PENDING, "busy: a later sweep tries again"),
             (NoAnswer, State.PENDING, "no clear answer: a later sweep looks what became of it"),
-            (NotFound, State.SKIPPED, "gone since it was listed"),
+            (NotFound, State.FAILED, "it was listed, and is not there"),
             (ProviderError, State.FAILED, "create of "),
         ],
     )

@@ -158,6 +158,22 @@ def test_the_largest_report_still_fits_into_a_message() -> None:
     assert {one["state"] for one in data["outcomes"]} == {"failed"}
 
 
+@pytest.mark.parametrize("letter", ["x", '"', "\U0001f600"], ids=["plain", "quoted", "four bytes"])
+@pytest.mark.parametrize(("number", "length"), [(1, 1_000_000), (5000, 1000)])
+def test_sentences_of_any_number_and_length_still_fit(number: int, length: int, letter: str) -> None:
+    world = World()
+    problems = [f"{one}: {letter * length}" for one in range(number)]
+    world.publish(a_request(), *problems)
+    [message] = world.notifier.messages
+    body = json.dumps(
+        {"default": message.data, "email": message.text, "sms": message.subject}, ensure_ascii=False
+    )
+    assert len(body.encode()) < MOST_BYTES_OF_SNS
+    assert message.text.startswith("Plan nightly, slot 2026-11-22T02:00:00Z: FAILED\n")
+    assert "memory://runs/nightly/20261122T020000Z/report.json\n" in message.text
+    assert json.loads(message.data)["problems"][0].startswith("0: ")
+
+
 class TestWhatPeopleWereTold:
     """Once a message has told of the plan's retention, the next run may delete by it."""
 

@@ -13,7 +13,7 @@ from aws_durable_execution_sdk_python_testing import DurableFunctionTestResult, 
 
 import run_plan as function
 from holdfast.bootstrap import App
-from holdfast.core.errors import AccessDenied, NoAnswer, ProviderError, RunFailed, StageCrashed
+from holdfast.core.errors import AccessDenied, NoAnswer, ProviderError, RunFailed, StageCrashed, Throttled
 from holdfast.core.model import BackupState, Breaker, KeepPolicy, Plan
 from holdfast.core.report import Stage
 from holdfast.plans import PlanLimits, parse_plan
@@ -337,6 +337,42 @@ class TestTrouble:
         with pytest.raises(RunFailed):
             Execution(world.invoke).run(world, plans=Closed())
         assert "GetParameter of /holdfast/plans/nightly: AccessDenied" in world.notifier.messages[0].text
+
+    @pytest.mark.parametrize("times", [1, 2, 3])
+    def test_a_bad_moment_of_the_plans_store_does_not_cost_the_night(self, times: int) -> None:
+        class Busy(FakePlans):
+            left = times
+
+            def get(self, name: str) -> Plan:
+                if self.left:
+                    self.left -= 1
+                    raise Throttled("ssm", "/holdfast/plans/nightly", "GetParameter", "ThrottlingException")
+                return super().get(name)
+
+        world = a_world()
+        execution = Execution(world.invoke)
+        if times < 3:
+            assert execution.run(world, plans=Busy([PLAN]))["status"] == "ok"
+            return
+        with pytest.raises(RunFailed):
+            execution.run(world, plans=Busy([PLAN]))
+        assert execution.waited == [60, 60]
+        assert "ThrottlingException" in world.notifier.messages[0].text
+
+    def test_what_a_function_raised_is_told_in_part_however_long_it_is(self) -> None:
+        def functions(stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
+            if stage is Stage.COPY:
+                raise StageCrashed("x" * 1_000_000)
+            return world.invoke(stage, payload)
+
+        world = a_world()
+        execution = Execution(functions)
+        with pytest.raises(RunFailed):
+            execution.run(world)
+        assert (
+            max(len(json.dumps(result)) for name, result in execution.remembered if "report" in name) < 10_000
+        )
+        assert "copy_backups could not do its work: xxx" in world.notifier.messages[0].text
 
     def test_one_tables_trouble_costs_that_table_only_and_the_run_ends_as_failed(self) -> None:
         world = a_world(nights=5)

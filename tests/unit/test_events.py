@@ -102,6 +102,22 @@ class TestRequests:
             parse_request({"plan": "", "slot": "x", "dry_run": 0, "approve": 1, "z": 1}, NOW)
         assert all(f"{key}: " in str(caught.value) for key in ("plan", "slot", "dry_run", "approve", "z"))
 
+    @pytest.mark.parametrize(
+        "event",
+        [
+            {"plan": "x" * 1_000_000},
+            {"plan": "nightly", "slot": "x" * 1_000_000},
+            {"plan": "nightly", "problems": 1, "x" * 1_000_000: 1},
+            {"plan": "nightly", **dict.fromkeys(map(str, range(10_000)))},
+            ["x" * 1_000_000],
+        ],
+        ids=["plan", "slot", "key", "keys", "event"],
+    )
+    def test_what_is_wrong_is_shown_in_part_however_long_it_is(self, event: object) -> None:
+        with pytest.raises(RequestError) as caught:
+            parse_request(event, NOW)
+        assert 50 < len(str(caught.value)) < 15_000
+
     @given(
         json_values | st.dictionaries(st.sampled_from(["plan", "slot", "detail", "detail-type"]), json_values)
     )

@@ -585,3 +585,12 @@ def test_each_key_is_documented() -> None:
     keys = keys_of(EVERY_KEY | A_VAULT) - {"holdfast:plan"}
     missing = sorted(key for key in keys if not re.search(rf"`[a-z_.\[\]]*\b{key}[`.]", page))
     assert missing == [], f"docs/plans.md says nothing of {', '.join(missing)}"
+
+
+def test_of_many_mistakes_the_first_are_told_and_the_others_counted() -> None:
+    with pytest.raises(PlanError) as caught:
+        parse({"copies": [{}] * 2600})
+    problems = caught.value.problems
+    assert len(problems) > 2600
+    assert str(caught.value).endswith(f"; and {len(problems) - 20} more")
+    assert len(str(caught.value)) < 5000

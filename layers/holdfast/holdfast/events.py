@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from holdfast.core.brief import joined, shown
 from holdfast.core.errors import RequestError
 from holdfast.core.model import Request
 from holdfast.core.naming import PLAN_NAME, parse_slot
@@ -21,7 +22,7 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
     """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute.
 
     `also` names the keys that this function alone takes: `approve`, `problems`, `hint`. An EventBridge event
-    may wrap the request as its `detail`. Raises `RequestError` with every mistake.
+    may wrap the request as its `detail`. Raises `RequestError` with the mistakes.
     """
     body, time = _unwrapped(event)
     allowed = (*_KEYS, *also)
@@ -31,31 +32,33 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
     ]
     plan = body.get("plan")
     if not isinstance(plan, str) or not PLAN_NAME.fullmatch(plan):
-        mistakes.append(f"plan: {plan!r} is not the name of a plan; give {PLAN_NAME_RULE}")
+        mistakes.append(f"plan: {shown(plan)} is not the name of a plan; give {PLAN_NAME_RULE}")
     given = body.get("slot", time)
     slot = parse_slot(given) if isinstance(given, str) else None
     if given is not None and slot is None:
-        mistakes.append(f"slot: {given!r} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
+        mistakes.append(f"slot: {shown(given)} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
     if slot is not None and slot > now + _FAST_CLOCK:
-        mistakes.append(f"slot: {given!r} is in the future; give one that has been, or none")
+        mistakes.append(f"slot: {shown(given)} is in the future; give one that has been, or none")
     mistakes += [
-        f"{key}: {body[key]!r} is not allowed; give true or false"
+        f"{key}: {shown(body[key])} is not allowed; give true or false"
         for key in ("dry_run", "hint")
         if not isinstance(body.get(key, False), bool)
     ]
     most = body.get("most")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 0):
-        mistakes.append(f"most: {most!r} is not allowed; give a whole number, 0 or more")
+        mistakes.append(f"most: {shown(most)} is not allowed; give a whole number, 0 or more")
     approve = body.get("approve", "")
     if not isinstance(approve, str) or (approve and not _DIGEST.fullmatch(approve)):
-        mistakes.append(f"approve: {approve!r} is no digest; give the 16 characters that the refusal named")
+        mistakes.append(
+            f"approve: {shown(approve)} is no digest; give the 16 characters that the refusal named"
+        )
     elif approve and slot is None:
         mistakes.append("slot: missing; with approve, give the slot that the refusal named")
     problems = body.get("problems", [])
     if not isinstance(problems, list) or not all(isinstance(one, str) for one in problems):
-        mistakes.append(f"problems: {problems!r} is not allowed; give a list of sentences")
+        mistakes.append(f"problems: {shown(problems)} is not allowed; give a list of sentences")
     if mistakes:
-        raise RequestError("the event cannot be used: " + "; ".join(mistakes))
+        raise RequestError("the event cannot be used: " + joined(mistakes))
     return Request(
         plan=str(plan),
         slot=slot or now.astimezone(UTC).replace(second=0, microsecond=0),
@@ -74,5 +77,5 @@ def _unwrapped(event: object) -> tuple[Mapping[str, Any], object]:
     if isinstance(event, Mapping) and "detail-type" in event:
         body, time = event.get("detail"), event.get("time")
     if not isinstance(body, Mapping):
-        raise RequestError(f"the event is {body!r}; give an object such as {{'plan': 'nightly'}}")
+        raise RequestError(f"the event is {shown(body)}; give an object such as {{'plan': 'nightly'}}")
     return body, time

@@ -14,7 +14,7 @@ from holdfast.usecases.publish import Published
 MOST_OUTCOMES = 50
 """Outcomes in a summary."""
 
-MOST_OUTCOMES_OF_DRY_RUN = 5000
+MOST_OUTCOMES_OF_DRY_RUN = 4000
 """A dry run is not recorded, so its answer is all there is: as much as Lambda's 6 MB takes."""
 
 

@@ -5,26 +5,28 @@ Adapters translate what AWS answers into a `ProviderError`; nothing above them s
 
 from collections.abc import Iterable
 
+from holdfast.core.brief import joined
+
 
 class HoldfastError(Exception):
     """The root of all errors below."""
 
 
 class PlanError(HoldfastError):
-    """A plan document that cannot be used. Carries every problem found, not the first alone."""
+    """A plan document that cannot be used. Carries every problem found, and tells the first."""
 
     def __init__(self, plan: str, problems: Iterable[str]) -> None:
         self.plan = plan
         self.problems = tuple(problems)
-        super().__init__(f"plan {plan!r} cannot be used: " + "; ".join(self.problems))
+        super().__init__(f"plan {plan!r} cannot be used: " + joined(self.problems))
 
 
 class HoldListError(HoldfastError):
-    """A hold list that cannot be used. Carries every mistake found, not the first alone."""
+    """A hold list that cannot be used. Carries every mistake found, and tells the first."""
 
     def __init__(self, place: str, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__(f"the hold list {place} cannot be used: " + "; ".join(self.problems))
+        super().__init__(f"the hold list {place} cannot be used: " + joined(self.problems))
 
 
 class RequestError(HoldfastError):

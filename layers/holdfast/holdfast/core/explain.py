@@ -10,7 +10,7 @@ from holdfast.core.planning import ResourceKey, by_resource, zone_of
 from holdfast.core.pruning import PrunePlan
 from holdfast.core.retention import Verdict, describe
 
-_MOST_LINES = 5000
+_MOST_LINES = 4000
 _HEADINGS = ("slot", "verdict", "why", "backup")
 
 

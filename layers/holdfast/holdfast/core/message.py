@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from holdfast.core.brief import cut
 from holdfast.core.model import Home, name_of
 from holdfast.core.naming import format_slot
 from holdfast.core.report import Action, Outcome, Report, State, Status
@@ -13,6 +14,7 @@ MAX_SUBJECT = 99
 
 _MOST_LINES = 30
 _LONGEST_REASON = 500
+_LONGEST_SENTENCE = 2000
 _VERBS = {
     Action.CREATE: "back up",
     Action.COPY: "copy",
@@ -117,13 +119,23 @@ def _summary(outcomes: Iterable[Outcome]) -> str:
 def _skipped(outcomes: Iterable[Outcome]) -> list[str]:
     """Skipped things by reason, so that what the plan leaves out is said every day, in one line each."""
     reasons = Counter(one.reason for one in outcomes if one.state is State.SKIPPED)
-    lines = [f"  {count:>5}: {_cut(reason)}" for reason, count in sorted(reasons.items())[:_MOST_LINES]]
+    lines = [
+        f"  {count:>5}: {cut(reason, _LONGEST_REASON)}"
+        for reason, count in sorted(reasons.items())[:_MOST_LINES]
+    ]
     more = [f"  … and {len(reasons) - _MOST_LINES} more reasons"] if len(reasons) > _MOST_LINES else []
     return ["\n".join(["Left out:", *lines, *more])] if lines else []
 
 
 def _sentences(title: str, sentences: Sequence[str]) -> list[str]:
-    return ["\n".join([f"{title}:", *(f"  - {one}" for one in sentences)])] if sentences else []
+    """They may say how to approve a list, so that none of a usual length is cut."""
+    if not sentences:
+        return []
+    lines = [f"  - {cut(one, _LONGEST_SENTENCE)}" for one in sentences[:_MOST_LINES]]
+    more = (
+        [f"  … and {len(sentences) - _MOST_LINES} more in the record"] if len(sentences) > _MOST_LINES else []
+    )
+    return ["\n".join([f"{title}:", *lines, *more])]
 
 
 def _list_of(outcomes: Iterable[Outcome], state: State, title: str) -> list[str]:
@@ -132,15 +144,11 @@ def _list_of(outcomes: Iterable[Outcome], state: State, title: str) -> list[str]
         return []
     lines = [
         f"  - {_VERBS[one.action]} {_thing(one)} in {one.region}{' (stuck)' if one.stuck else ''}: "
-        f"{_cut(one.reason)}"
+        f"{cut(one.reason, _LONGEST_REASON)}"
         for one in found[:_MOST_LINES]
     ]
     more = [f"  … and {len(found) - _MOST_LINES} more in the record"] if len(found) > _MOST_LINES else []
     return ["\n".join([f"{title} ({len(found)}):", *lines, *more])]
-
-
-def _cut(sentence: str) -> str:
-    return sentence if len(sentence) <= _LONGEST_REASON else f"{sentence[:_LONGEST_REASON]} …"
 
 
 def _thing(one: Outcome) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from holdfast.core.errors import AlreadyExists, ProviderError, QuotaReached
+from holdfast.core.errors import AlreadyExists, NotFound, ProviderError, QuotaReached
 from holdfast.core.headroom import quota_reached
 from holdfast.core.model import Backup, Home, Plan, Request
 from holdfast.core.planning import ToCreate, not_there, plan_creates, select, state_of_created, together
@@ -15,6 +15,11 @@ from holdfast.usecases.sweep import SKEW, always, name_taken, nothing_to_do, swe
 
 _NOT_OURS = (
     "another create_backups is at work for this plan, or was killed a moment ago: a later sweep goes on"
+)
+
+_VANISHED = (
+    "it was listed, and is not there: either it was deleted a moment ago, or it is so new that AWS does not "
+    "know it everywhere yet. The next run sees which"
 )
 
 
@@ -101,6 +106,8 @@ def _create_kind(provider: Provider, work: _Work) -> _OfKind:
             return [step.outcome(State.PENDING, _NOT_OURS) for step in batch]
         try:
             made = _create(provider, work.ports.groupers, batch)
+        except NotFound as error:
+            return [step.outcome(State.FAILED, f"{_VANISHED} ({error})") for step in batch]
         except AlreadyExists as error:
             return [_settle(provider, step, home, error) for step in batch]
         except QuotaReached as error:

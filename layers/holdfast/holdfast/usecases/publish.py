@@ -1,8 +1,10 @@
 """The last stage: one message about the whole run, whatever failed before it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from holdfast.core.brief import cut
 from holdfast.core.errors import ProviderError
 from holdfast.core.message import subject, text
 from holdfast.core.model import Home, Request
@@ -11,6 +13,12 @@ from holdfast.ports import Message, Notifier, RecordStore
 
 MOST_BYTES = 262_144 - 4_096
 """What SNS takes of the messages for machines and people together, less the subject and the attributes."""
+
+_LEAST_BYTES_OF_AN_OUTCOME = 150
+"""No outcome is shorter as JSON: to write out what can never fit takes more memory than the function has."""
+
+_MOST_SENTENCES, _LONGEST_SENTENCE = 10, 200
+"""Of each sort, where not all of them fit: 112 KB at most, in whatever characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +47,7 @@ def publish_report(records: RecordStore, notifier: Notifier, request: Request, h
         combine(stages, request.plan, request.slot, problems, told=bool(request.problems)),
         dry_run=request.dry_run,
     )
-    body = text(report, records.address(request.plan, request.slot, Stage.REPORT), home)
+    body = _readable(report, records.address(request.plan, request.slot, Stage.REPORT), home)
     message = Message(
         subject=subject(report),
         text=body,
@@ -62,15 +70,39 @@ def publish_report(records: RecordStore, notifier: Notifier, request: Request, h
     return Published(report=report, message=message, sent=send)
 
 
+def _readable(report: Report, address: str, home: Home) -> str:
+    """The text for people, of which the rest is left out where it would leave no room for the JSON."""
+    body = whole = text(report, address, home)
+    while _bytes_in_json(body) > MOST_BYTES // 2:
+        body = body[: len(body) * 2 // 3]
+    return body if body == whole else f"{body}\n…\n\nThe whole record: {address}\n"
+
+
 def _fitting(report: Report, home: Home, most_bytes: int) -> str:
-    """The report as JSON, with where it comes from and as many outcomes as fit, failures first."""
+    """The report as JSON, with where it comes from and as many outcomes as fit, failures first. Where not
+    even its sentences do, they are cut."""
     place = {"stack": home.stack, "region": home.region, "account": home.account}
-    most = len(report.outcomes)
+    most = min(len(report.outcomes), most_bytes // _LEAST_BYTES_OF_AN_OUTCOME)
     while True:
         data = json.dumps(place | report.to_dict(most=most))
-        if _bytes_in_json(data) <= most_bytes or most == 0:
+        if _bytes_in_json(data) <= most_bytes:
             return data
+        if most == 0:
+            return json.dumps(place | _with_short_sentences(report).to_dict(most=0))
         most = most * 2 // 3
+
+
+def _with_short_sentences(report: Report) -> Report:
+    def short(sentences: Sequence[str]) -> list[str]:
+        return [cut(one, _LONGEST_SENTENCE) for one in sentences[:_MOST_SENTENCES]]
+
+    return replace(
+        report,
+        refusals=short(report.refusals),
+        problems=short(report.problems),
+        notices=short(report.notices),
+        warnings=short(report.warnings),
+    )
 
 
 def _bytes_in_json(text: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from holdfast.core.brief import cut
 from holdfast.core.errors import PlanError, ProviderError, RunFailed, StageCrashed
 from holdfast.core.model import Request
 from holdfast.core.naming import format_slot
@@ -16,7 +17,10 @@ _MOST_CRASHES = 3
 _MOST_OUTCOMES = 50
 """Outcomes of a stage's answer: what a durable function keeps of a call is limited to 256 KB."""
 
-_PAUSE_BEFORE_PUBLISHING_AGAIN = 60
+_LONGEST_ERROR = 2000
+"""Characters of what a stage's function raised, for the same reason."""
+
+_PAUSE_BEFORE_ANOTHER_TRY = 60
 
 
 @dataclass(slots=True)
@@ -34,7 +38,7 @@ class _Run:
         try:
             summary = self.context.invoke(stage, self.payload)
         except StageCrashed as error:
-            self.crashes[stage] = str(error)
+            self.crashes[stage] = cut(str(error), _LONGEST_ERROR)
             return {"unfinished": True, "crashed": True}
         self.crashes.pop(stage, None)
         self.summaries[stage] = summary
@@ -73,7 +77,7 @@ def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[st
         "most": _MOST_OUTCOMES,
     }
     run = _Run(context=context, payload=payload)
-    window = context.step("window", lambda: read_window(plans, request.plan))
+    window = _window(context, plans, request.plan)
     problems = [str(window["problem"])] if "problem" in window else []
     if not problems:
         window_seconds = 0.0 if request.dry_run else _number(window.get("seconds"))
@@ -91,22 +95,34 @@ def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[st
     return summary
 
 
+def _window(context: RunContext, plans: PlanStore, plan: str) -> dict[str, object]:
+    """The plan's window. What may pass by itself is tried again before the night goes without backups."""
+    for _ in range(_MOST_CRASHES - 1):
+        window = context.step("window", lambda: read_window(plans, plan))
+        if not window.get("may_pass"):
+            return window
+        context.wait(_PAUSE_BEFORE_ANOTHER_TRY)
+    return context.step("window", lambda: read_window(plans, plan))
+
+
 def _publish(context: RunContext, payload: Mapping[str, object]) -> dict[str, object]:
     """Let the report go out, which is safe to ask for again. Raises `StageCrashed` when it never did."""
     for _ in range(_MOST_CRASHES - 1):
         try:
             return context.invoke(Stage.REPORT, payload)
         except StageCrashed:
-            context.wait(_PAUSE_BEFORE_PUBLISHING_AGAIN)
+            context.wait(_PAUSE_BEFORE_ANOTHER_TRY)
     return context.invoke(Stage.REPORT, payload)
 
 
 def read_window(plans: PlanStore, plan: str) -> dict[str, object]:
-    """The plan's window in seconds, or the problem with the plan as a sentence."""
+    """The plan's window in seconds; or the problem with the plan as a sentence, and whether it may pass."""
     try:
         return {"seconds": plans.get(plan).window_minutes * 60}
-    except (PlanError, ProviderError) as error:
+    except PlanError as error:
         return {"problem": str(error)}
+    except ProviderError as error:
+        return {"problem": str(error), "may_pass": error.retryable}
 
 
 def _goes_on(result: Mapping[str, object], crashed: int) -> bool:
