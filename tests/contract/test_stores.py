@@ -284,9 +284,36 @@ def test_what_somebody_else_told_meanwhile_is_not_written_over(s3: "S3Client") -
             second.tell("nightly", NEXT, retention)
 
     s3.meta.events.register_first("before-call.s3.PutObject", other_tells)
-    with pytest.raises(ProviderError, match="PreconditionFailed"):
-        first.tell("nightly", SLOT, WEEK)
+    first.tell("nightly", SLOT, WEEK)
     assert first.told("nightly") == {"rds": Told(retention=DAYS["rds"], since=NEXT, last=NEXT)}
+
+
+def test_that_one_s_own_writing_had_its_effect_is_seen(s3: "S3Client") -> None:
+    """Its answer was lost, and it was repeated: the document is no longer the one that was read."""
+    store = S3Records(client=s3, bucket=BUCKET)
+    once = iter((WEEK,))
+
+    def had_its_effect(**_: object) -> None:
+        for retention in once:
+            S3Records(client=boto3.client("s3", HOME), bucket=BUCKET).tell("nightly", SLOT, retention)
+
+    s3.meta.events.register_first("before-call.s3.PutObject", had_its_effect)
+    store.tell("nightly", SLOT, WEEK)
+    assert store.told("nightly") == {"rds": Told(retention=WEEK["rds"], since=SLOT, last=SLOT)}
+
+
+def test_a_document_that_changes_all_the_time_is_an_error(s3: "S3Client") -> None:
+    store, other = S3Records(client=s3, bucket=BUCKET), boto3.client("s3", HOME)
+    store.tell("nightly", SLOT, WEEK)
+    text = other.get_object(Bucket=BUCKET, Key="told/nightly.json")["Body"].read()
+    spaces = iter(range(1, 100))
+
+    def changes(**_: object) -> None:
+        other.put_object(Bucket=BUCKET, Key="told/nightly.json", Body=text + b" " * next(spaces))
+
+    s3.meta.events.register_first("before-call.s3.PutObject", changes)
+    with pytest.raises(ProviderError, match="PreconditionFailed"):
+        store.tell("nightly", NEXT, DAYS)
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", "{}", '{"schema": "holdfast.told/9"}'])

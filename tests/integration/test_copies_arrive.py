@@ -903,9 +903,10 @@ class TestThousand:
     @pytest.mark.parametrize(
         ("count", "slots", "failing"),
         [
-            pytest.param(1000, 20, False, id="1000, 20 slots"),
+            pytest.param(400, 20, False, id="400, 20 slots"),
             pytest.param(250, 5, False, id="250, 5 slots"),
             pytest.param(300, 20, True, id="300, a third of the copies fails"),
+            pytest.param(1000, 20, False, id="1000, 20 slots", marks=pytest.mark.slow),
             pytest.param(1000, 5, False, id="1000, 5 slots", marks=pytest.mark.slow),
             pytest.param(1000, 20, True, id="1000, a third of the copies fails", marks=pytest.mark.slow),
         ],

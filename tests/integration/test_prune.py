@@ -973,10 +973,64 @@ class TestTrouble:
 
     def test_a_deletion_whose_answer_was_lost_is_not_asked_for_again(self) -> None:
         world = a_world(nights=3)
-        world.cloud.fail("delete", of_night(world, 2).arn, NoAnswer, after_effect=True)
+        gone = of_night(world, 2)
+        world.cloud.fail("delete", gone.arn, NoAnswer, after_effect=True)
         assert [one.state for one in world.prune().outcomes] == [State.PENDING]
-        assert world.prune().outcomes == []
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.backup_arn) == (State.DONE, gone.arn)
+        assert outcome.reason == "it is gone: an earlier sweep was at it, and could not tell"
         assert deletes(world) == 1
+
+    def test_what_is_gone_is_not_told_as_forbidden(self) -> None:
+        """A call whose answer was lost is repeated, and IAM denies it: what is gone bears no tag."""
+        world = a_world(nights=3)
+        gone = of_night(world, 2)
+        world.cloud.fail("delete", gone.arn, AccessDenied, after_effect=True)
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.backup_arn) == (State.DONE, gone.arn)
+        assert outcome.reason.endswith("; the answer to its deletion was lost")
+
+    def test_what_a_killed_sweep_has_deleted_is_told_by_the_next(self) -> None:
+        class Killed(BaseException): ...
+
+        class Deadly(FakeProvider):
+            deleted = 0
+
+            def delete(self, backup: Backup) -> None:
+                super().delete(backup)
+                self.deleted += 1
+                if self.deleted == 2:
+                    raise Killed
+
+        world = a_world()
+        world.providers["rds"] = Deadly(world.cloud, "rds")
+        with pytest.raises(Killed):
+            world.prune()
+        world.providers["rds"] = FakeProvider(world.cloud, "rds")
+        report = world.prune()
+        assert [one.state for one in report.outcomes] == [State.DONE] * 3
+        assert world.publish().message.subject.endswith("3 pruned")
+
+    def test_what_cannot_be_noted_is_not_deleted(self) -> None:
+        world = a_world()
+
+        class Full(FakeRecords):
+            def save(self, report: Report) -> str:
+                raise AccessDenied("s3", "runs/", "PutObject", "AccessDenied")
+
+        world.records = Full()
+        with pytest.raises(AccessDenied):
+            world.prune()
+        assert deletes(world) == 0
+
+    def test_a_listing_that_finds_nothing_right_before_the_call_is_told(self) -> None:
+        world = a_world(nights=3)
+        source = of_night(world, 2).source
+        world.cloud.fail("backups", source, NotFound)
+        [outcome] = world.prune().outcomes
+        assert outcome.state is State.FAILED
+        assert outcome.reason.startswith("kept, since what stands beside it could not be listed")
+        assert deletes(world) == 0
 
     def test_a_bug_in_an_adapter_costs_one_resource_only(self) -> None:
         world = a_world()

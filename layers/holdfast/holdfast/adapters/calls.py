@@ -251,7 +251,9 @@ def error_class(answer: Mapping[str, Any], status: int) -> type[ProviderError]:
     code = answer.get("Code", "Unknown")
     chosen = _CLASS_OF.get(code.removesuffix("Exception").removesuffix("Fault"))
     if chosen is None:
-        chosen = NoAnswer if status >= 500 else Throttled if status == 429 else ProviderError
+        # Of an error that it cannot read, botocore gives the status as the code.
+        unclear = status >= 500 or (code.isdigit() and status != 429)
+        chosen = NoAnswer if unclear else Throttled if status == 429 else ProviderError
     if chosen is QuotaReached and _TOO_MANY_COPIES in answer.get("Message", "").lower():
         chosen = CopySlotsFull
     return chosen

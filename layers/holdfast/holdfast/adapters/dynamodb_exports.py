@@ -293,8 +293,8 @@ class DynamoDBExports:
         pages = self._s3(place).get_paginator("list_objects_v2").paginate(**wanted)
         with translated(KIND, f"s3://{bucket}/{within}", _LIST):
             for page in pages:
-                # S3 leaves out what there is none of. An answer without this is no empty bucket, and no answer.
-                page["IsTruncated"]  # noqa: B018
+                # S3 leaves out what there is none of, but never this: what lacks it is no empty bucket.
+                page["IsTruncated"]
                 yield from ((one["Key"], one["LastModified"]) for one in page.get("Contents", ()))
                 yield from ((one["Prefix"], None) for one in page.get("CommonPrefixes", ()))
 

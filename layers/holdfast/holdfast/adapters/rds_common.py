@@ -264,8 +264,8 @@ class RdsApiBackups(ABC):
             if error.code != "SharedSnapshotQuotaExceeded":
                 raise
             text = (
-                f"it is shared with as many accounts as RDS allows (20), so that account {account} cannot copy "
-                f"it: take one of them back from {backup.id} in {backup.region} ({error.message})"
+                f"it is shared with as many accounts as RDS allows (20), and account {account} cannot be one "
+                f"more: take one of them back from {backup.id} in {backup.region} ({error.message})"
             )
             raise Unprepared(self.KIND, backup.arn, self.NAMES.share, error.code, text) from error
 

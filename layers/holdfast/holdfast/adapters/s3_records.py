@@ -52,6 +52,14 @@ class S3Records:
         return self._told(plan)[0]
 
     def tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
+        for _ in range(SAVE_ATTEMPTS - 1):
+            try:
+                return self._tell(plan, slot, foretold)
+            except ChangedMeanwhile:
+                continue  # by our own writing too, where its answer was lost
+        return self._tell(plan, slot, foretold)
+
+    def _tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
         told, tag = self._told(plan)
         now = told_now(told, slot, foretold)
         if now != told:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from holdfast.core.errors import HoldListError, NotFound, ProviderError
+from holdfast.core.errors import AccessDenied, HoldListError, NotFound, ProviderError
 from holdfast.core.explain import explain
 from holdfast.core.headroom import warning
 from holdfast.core.holds import Hold, hold, idle
@@ -57,7 +57,7 @@ def prune_backups(ports: PrunePorts, plan: Plan, request: Request, home: Home, d
     if not refusals and (nothing := nothing_kept(standing, plan, home)):
         refusals = [nothing]
     missing = overdue(standing, plan, request.slot, home)
-    memory, forgotten = _remember(ports.records, plan, request)
+    memory, forgotten = _remember(ports.records, plan, request, standing)
     if forgotten:
         standing, refusals = [], [*refusals, forgotten]
     rules = _Rules(
@@ -80,7 +80,12 @@ def prune_backups(ports: PrunePorts, plan: Plan, request: Request, home: Home, d
             held_back=bool(decision.refusal),
         )
     else:
-        outcomes = [*_act(cloud, rules, decision, deadline), *map(_announced, decision.prune.later)]
+        _note(ports.records, rules, decision)
+        outcomes = [
+            *_act(cloud, rules, decision, deadline),
+            *map(_announced, decision.prune.later),
+            *memory.untold,
+        ]
         text = ""
     return Report(
         stage=Stage.PRUNE,
@@ -106,18 +111,21 @@ class _Memory:
 
     `created` is the record of what was created for the slot; `offers` the lists, by digest, that earlier
     sweeps of the run offered for approval; `deleted_unread` where those sweeps deleted a backup without
-    one; `told` what people were told that the plan keeps, by kind, and `known` that of it which they were
-    told before the run.
+    one; `untold` the deletions that they could not tell the end of; `told` what people were told that the
+    plan keeps, by kind, and `known` that of it which they were told before the run.
     """
 
     created: Report | None = None
     offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     deleted_unread: Sequence[Location] = ()
+    untold: Sequence[Outcome] = ()
     told: Mapping[str, Told] = field(default_factory=dict)
     known: Mapping[str, Retention] = field(default_factory=dict)
 
 
-def _remember(records: RecordStore, plan: Plan, request: Request) -> tuple[_Memory, str]:
+def _remember(
+    records: RecordStore, plan: Plan, request: Request, standing: Sequence[Standing]
+) -> tuple[_Memory, str]:
     """The memory, and a refusal where it cannot be read."""
     try:
         told = records.told(plan.name)
@@ -131,20 +139,39 @@ def _remember(records: RecordStore, plan: Plan, request: Request) -> tuple[_Memo
         earlier = records.load(plan.name, request.slot, Stage.PRUNE)
     except ProviderError as error:
         return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
+    untold = _untold(earlier, standing) if earlier else []
     return _Memory(
         created=created,
         offers=earlier.offers if earlier else {},
-        deleted_unread=_deleted_unread(earlier) if earlier else (),
+        deleted_unread=_deleted_unread(earlier, untold) if earlier else (),
+        untold=untold,
         told=told,
         known=known_before(told, request.slot),
     ), ""
 
 
-def _deleted_unread(earlier: Report) -> list[Location]:
+def _untold(earlier: Report, standing: Sequence[Standing]) -> list[Outcome]:
+    """The deletions that an earlier sweep was at when it was cut short, or got no answer to: done, where the
+    backup no longer stands. Of a kind that could not be listed this is not known, and no run waits for it."""
+    listed = {kind.kind for kind in standing}
+    present = {one.arn for kind in standing for backups in kind.by_place.values() for one in backups}
+    return [
+        replace(one, state=State.DONE, reason=_GONE_UNTOLD)
+        if one.kind in listed
+        else replace(one, stuck=True)
+        for one in earlier.outcomes
+        if (one.action, one.state) == (Action.DELETE, State.PENDING) and one.backup_arn not in present
+    ]
+
+
+_GONE_UNTOLD = "it is gone: an earlier sweep was at it, and could not tell"
+
+
+def _deleted_unread(earlier: Report, untold: Sequence[Outcome]) -> list[Location]:
     read = {arn for digest in earlier.approved for arn in earlier.offers.get(digest, ())}
     return [
         (one.resource, one.region)
-        for one in earlier.outcomes
+        for one in (*earlier.outcomes, *untold)
         if (one.action, one.state) == (Action.DELETE, State.DONE) and one.backup_arn not in read
     ]
 
@@ -360,13 +387,36 @@ def _left_behind(created: Report | None, prune: PrunePlan, request: Request, hom
 # --- acting ------------------------------------------------------------------------------------------------
 
 
+def _note(records: RecordStore, rules: _Rules, decision: _Decision) -> None:
+    """Record what is about to be deleted: a sweep that is killed tells no more, and the next one does not
+    see what is gone. Raises `ProviderError`, and then nothing is deleted."""
+    if decision.refusal or not decision.prune.deletes:
+        return
+    outcomes = [_outcome(one, State.PENDING, "about to be deleted") for one in decision.prune.deletes]
+    records.save(
+        Report(
+            stage=Stage.PRUNE,
+            plan=rules.plan.name,
+            slot=rules.request.slot,
+            outcomes=outcomes,
+            offers=decision.offers,
+            approved=[rules.request.approve] if decision.is_approved else [],
+            vault_of=rules.plan.vault_of,
+        )
+    )
+
+
 def _act(cloud: _Cloud, rules: _Rules, decision: _Decision, deadline: Deadline) -> list[Outcome]:
     """Delete what was decided on, if it was not refused."""
     if decision.refusal:
         return [_held_back(one) for one in decision.prune.deletes]
 
     def act(verdict: Verdict) -> Outcome:
-        fresh = [cloud.around(verdict.backup)]
+        try:
+            fresh = [cloud.around(verdict.backup)]
+        except NotFound as error:  # that is said of what the listing asked about, and not of the backup
+            reason = f"kept, since what stands beside it could not be listed ({error})"
+            return _outcome(verdict, State.FAILED, reason)
         now = rules.full(fresh)
         objection = _objection(verdict.backup, now if decision.is_approved else rules.told(now, fresh))
         if objection:
@@ -375,10 +425,24 @@ def _act(cloud: _Cloud, rules: _Rules, decision: _Decision, deadline: Deadline) 
             cloud.ports.providers[verdict.backup.kind].delete(verdict.backup)
         except NotFound:
             return _outcome(verdict, State.SKIPPED, "it was gone already")
+        except AccessDenied:
+            # A call whose answer was lost is repeated, and what is gone bears no tag that would permit it.
+            if _stands(cloud, verdict.backup):
+                raise
+            return _outcome(verdict, State.DONE, f"{verdict.reason}; the answer to its deletion was lost")
         return _outcome(verdict, State.DONE, verdict.reason)
 
     # One after the other, since each looks at what the one before it has left.
     return sweep(decision.prune.deletes, act, _outcome, deadline, workers=1)
+
+
+def _stands(cloud: _Cloud, backup: Backup) -> bool:
+    """Whether it is still there, as far as that can be told."""
+    try:
+        listed = cloud.ports.providers[backup.kind].backups(backup.place, source_of(backup))
+    except ProviderError:
+        return True
+    return any(one.arn == backup.arn for one in listed)
 
 
 def _objection(backup: Backup, now: PrunePlan) -> str:
