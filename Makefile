@@ -1,9 +1,11 @@
 # Everything that one does with this repository. `make` alone lists it. Needed: python3 (3.9 or newer), make, git.
 #
-# Three environments are made when they are first needed, and made anew when what they are made of changes:
-#   .cache/uv    the installer, from whatever python3 there is
-#   .venv        Python 3.13 with all that the functions, the tests and the checks import
-#   .cache/sam   SAM's command line alone, since it wants another boto3
+# These environments are made when they are first needed, and made anew when what they are made of changes:
+#   .cache/uv        the installer, from whatever python3 there is
+#   .venv            Python 3.13 with all that the functions, the tests and the checks import
+#   .cache/sam       SAM's command line alone, since it wants another boto3
+#   .cache/checkov   checkov alone, for the same reason
+#   .cache/audit     pip-audit alone, which nothing but `make audit` needs
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -12,6 +14,8 @@ SHELL := /bin/sh
 # Nothing that is started here may reach an AWS account: fake keys, no profile, no configuration, no instance's role.
 unexport AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_REGION AWS_ENDPOINT_URL \
 	AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI
+# With these, checkov would send its results to its makers.
+unexport BC_API_KEY PRISMA_API_URL
 export AWS_ACCESS_KEY_ID := testing
 export AWS_SECRET_ACCESS_KEY := testing
 export AWS_DEFAULT_REGION := us-east-1
@@ -26,6 +30,11 @@ UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 PYTHON := .venv/bin/python
 SAM := .cache/sam/bin/sam
+# It writes its bytecode wherever it runs: without, half of its time goes into compiling. `--skip-download` keeps it from
+# asking its makers for the texts about its checks; it makes no other call.
+CHECKOV := PYTHONDONTWRITEBYTECODE= .cache/checkov/bin/checkov --framework cloudformation --skip-download --compact --quiet
+
+TEMPLATES := template.yaml template-copy-region.yaml template-vault-account.yaml
 
 # What the build is made of. The list itself is compared too, so that a file that was removed is noticed.
 SOURCES := template.yaml $(sort $(shell find functions layers/holdfast -type f \
@@ -42,8 +51,8 @@ FIND_PYTHON := for candidate in "$$(command -v python3.13)" "$$(pyenv prefix 3.1
 ##@ See it
 
 .PHONY: demo
-demo: build ## Fifteen nights of a small company's backups, on this machine
-	$(PYTHON) -m local.demo
+demo: build ## Fifteen nights of a small company's backups, on this machine (WEATHER=storm: while AWS misbehaves)
+	$(PYTHON) -m local.demo $(if $(WEATHER),--weather $(WEATHER)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: cloud
 cloud: build ## The same cloud, filled and left running, to try things against
@@ -63,7 +72,7 @@ bench: build ## How fast and how large, as ratios
 
 .PHONY: test
 test: build ## All tests (some of them only: make test TESTS=tests/unit)
-	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --timeout 300 -m 'not slow' $(TESTS)
+	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --timeout 300 -m 'not slow' $(TESTS)
 
 # What the default run does with few examples, with many. restic is compared where it is installed.
 .PHONY: soak
@@ -73,8 +82,18 @@ soak: build ## The long proofs: 5,000 examples each, 1,000 copies, restic, plant
 	HYPOTHESIS_PROFILE=long $(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m 'not slow' $(PROPERTIES)
 	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow -rP tests/differential \
 		tests/integration/test_copies_arrive.py
-	$(MAKE) --no-print-directory mutants
+	$(MAKE) --no-print-directory mutants gates
 	$(PYTHON) -m local.bench.retention
+	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow tests/simulation
+	$(MAKE) --no-print-directory simulate
+
+# A seed that fails is replayed, call by call, by the command that is printed with it.
+.PHONY: simulate
+simulate: .venv/made ## Random nights with faults, in memory: make simulate RUNS=10000 SEED=1
+	$(PYTHON) -m tests.simulation --runs $(RUNS) --seed $(SEED)
+
+RUNS := 10000
+SEED := 1
 
 .PHONY: mutants
 mutants: .venv/made ## Planted bugs in pruning and copying, and which test catches each
@@ -84,10 +103,28 @@ PROPERTIES := tests/unit/test_retention.py tests/unit/test_pruning.py tests/unit
 	tests/integration/test_prune.py
 
 .PHONY: lint
-lint: .venv/made .cache/sam/made ## Style and mistakes in the code and in the template
+lint: .venv/made .cache/sam/made ## Style and mistakes in the code, and what is wrong or insecure in the templates
 	$(PYTHON) -m ruff check $(CODE)
-	.venv/bin/cfn-lint template.yaml template-copy-region.yaml template-vault-account.yaml
+	@$(MAKE) --no-print-directory cfn-lint checkov
 	$(SAM) validate --lint --template-file template.yaml
+
+.PHONY: cfn-lint
+cfn-lint: .venv/made
+	.venv/bin/cfn-lint $(TEMPLATES)
+
+# Exceptions are comments where they apply: "checkov:skip=" and the check's name, and the reason.
+.PHONY: checkov
+checkov: .cache/checkov/made
+	$(CHECKOV) --file $(TEMPLATES)
+
+.PHONY: gates
+gates: .venv/made .cache/checkov/made .cache/audit/made ## Planted mistakes and vulnerabilities, which lint and audit have to find
+	PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest --numprocesses auto --dist loadfile --timeout 300 -m slow tests/gates
+
+# Not in `make pr`: it needs the network, and what it finds changes from day to day while nothing changes here.
+.PHONY: audit
+audit: .venv/made .cache/audit/made ## Known vulnerabilities of all pinned versions, asked of osv.dev (not part of make pr)
+	$(PYTHON) -m local.audit layers/holdfast/requirements.txt requirements-*.txt
 
 .PHONY: types
 types: .venv/made ## Types, strictly
@@ -108,8 +145,8 @@ build: .aws-sam/made ## What is deployed, in .aws-sam/build
 .PHONY: requirements
 requirements: $(UV) ## Write the exact versions anew, after a change of a requirements*.in
 	cd layers/holdfast && ../../$(UV) $(COMPILE) requirements.in --output-file requirements.txt
-	$(UV) $(COMPILE) requirements-dev.in --output-file requirements-dev.txt
-	$(UV) $(COMPILE) requirements-sam.in --output-file requirements-sam.txt
+	for name in dev sam checkov audit; do \
+		$(UV) $(COMPILE) requirements-$$name.in --output-file requirements-$$name.txt || exit; done
 
 COMPILE := pip compile --quiet --python-version 3.13 --no-emit-index-url --no-header
 
@@ -144,6 +181,12 @@ $(UV):
 
 .cache/sam/made: requirements-sam.txt | $(UV)
 	@$(call environment,.cache/sam,requirements-sam.txt)
+
+.cache/checkov/made: requirements-checkov.txt | $(UV)
+	@$(call environment,.cache/checkov,requirements-checkov.txt)
+
+.cache/audit/made: requirements-audit.txt | $(UV)
+	@$(call environment,.cache/audit,requirements-audit.txt)
 
 # An environment ($(1)) of exactly what a file ($(2)) names. Marked as made only when all went well. Where uv finds no
 # packages, pip may: it also reads the machine's own configuration, with its mirrors.

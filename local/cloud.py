@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from local import durable
+from local.authority import LOG_VARIABLE
 from local.deploy import Stack, deploy
 from local.functions import Deployed, deployed_functions
 from local.gateway import Gateway
@@ -33,8 +34,8 @@ class Cloud:
         _forget_old_clouds()
         self.folder = Path(tempfile.mkdtemp(prefix="cloud-", dir=CACHE))
         self.nursery = Nursery(self.folder / "logs")
-        self.functions: Mapping[str, Deployed] = {}
-        self.runtimes: Mapping[str, Runtime] = {}
+        self.functions: dict[str, Deployed] = {}
+        self.runtimes: dict[str, Runtime] = {}
         self.runner = ""
 
     def __enter__(self) -> Self:
@@ -61,13 +62,19 @@ class Cloud:
     def logs(self) -> Path:
         return self.nursery.logs
 
+    @property
+    def truth(self) -> Path:
+        """The log of the functions' calls, as lines of JSON (`local.weather.truth`)."""
+        return self.logs / "truth.jsonl"
+
     def _start(self) -> None:
         port = free_port()
-        command = [sys.executable, "-m", "local.moto_server", "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", "local.moto_server", "--port", str(port), "--truth", str(self.truth)]
         variables = {
             "MOTO_RECORDER_FILEPATH": str(self.folder / "recording"),
             # Its hundreds of images have snapshots, which it would go through in every listing of snapshots.
             "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+            LOG_VARIABLE: str(self.logs / "authority.jsonl"),
         }
         self.moto = self.nursery.start("moto", command, port=port, variables=variables, cwd=ROOT)
         self.gateway = Gateway(self.moto.url)
@@ -91,17 +98,43 @@ class Cloud:
         )
         return stack
 
+    def deploy_beside(self, name: str, parameters: Mapping[str, str]) -> Stack:
+        """Deploy the built template once more, under another name. Its stages can be invoked like those of
+        the first; its runs cannot, since the durable runner knows the first alone."""
+        code = self.folder / "code"
+        stack = deploy(self.clients, build_dir(), name, parameters, code)
+        made = deployed_functions(self.clients, stack, code)
+        self.functions |= made
+        self.runtimes |= {one: self.runtime_of(one) for one in made}
+        return stack
+
+    def deploy_elsewhere(
+        self, account: str, region: str, name: str, parameters: Mapping[str, str]
+    ) -> Mapping[str, Runtime]:
+        """Deploy the built template in another account. Its functions are given by name, to be invoked one by
+        one: the gateway serves those of the first account."""
+        code = self.folder / "code"
+        clients = self.clients.of_account(account)
+        stack = deploy(clients, build_dir(), name, parameters, code, region=region)
+        made = deployed_functions(clients, stack, code, region)
+        return {one: self._runtime(deployed) for one, deployed in made.items()}
+
     def runtime_of(self, name: str) -> Runtime:
         """One more runtime of a function: Lambda starts several when it is called while it runs."""
+        return self._runtime(self.functions[name])
+
+    def _runtime(self, deployed: Deployed) -> Runtime:
         endpoints = {"AWS_ENDPOINT_URL": self.moto.url, "AWS_ENDPOINT_URL_LAMBDA": self.gateway.url}
         modules = runtime_modules(self.folder / "code" / "runtime")
-        return Runtime(self.functions[name].function, endpoints, self.nursery, modules)
+        return Runtime(deployed.function, endpoints, self.nursery, modules)
 
-    def _send_dead_letter(self, queue: str, payload: bytes, error: str) -> None:
+    def _send_dead_letter(self, deployed: Deployed, payload: bytes, error: str) -> None:
+        """Lambda does it with the rights of the function's own role."""
+        queue = deployed.dead_letters
         if not queue:
             return
-        sqs = self.clients("sqs")
-        url = sqs.get_queue_url(QueueName=queue.rsplit(":", 1)[1])["QueueUrl"]
+        sqs = Clients(self.gateway.url, deployed.function.credentials)("sqs")
+        url = self.clients("sqs").get_queue_url(QueueName=queue.rsplit(":", 1)[1])["QueueUrl"]
         attributes = {"ErrorMessage": {"DataType": "String", "StringValue": error}}
         sqs.send_message(QueueUrl=url, MessageBody=payload.decode(), MessageAttributes=attributes)
 

@@ -13,6 +13,7 @@ from typing import Any
 from moto.awslambda.models import LambdaFunction, LayerVersion
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.core.common_models import CloudFormationModel
+from moto.iam.models import Role
 from moto.kms.models import Key
 from moto.s3.models import FakeBucket
 
@@ -21,14 +22,16 @@ from local.sandbox import Clients
 type Properties = dict[str, Any]
 type Create = Callable[[Clients, str, Properties, str], str]
 """Makes a resource from (clients, name, resolved properties, Region). Returns what `Ref` gives."""
+type Complete = Callable[[Clients, str, Properties, str], None]
+"""Sets, of a resource that moto made, what it left out."""
 
 _KEPT: list[type] = []
 """The types that were added. moto finds them through weak references, so something has to hold them."""
 
 
 @cache
-def _clients() -> Clients:
-    return Clients(f"http://127.0.0.1:{os.environ['MOTO_PORT']}")
+def _clients(account: str) -> Clients:
+    return Clients(f"http://127.0.0.1:{os.environ['MOTO_PORT']}").of_account(account)
 
 
 def _add(type_name: str, name_property: str, create: Create) -> None:
@@ -51,12 +54,12 @@ def _add(type_name: str, name_property: str, create: Create) -> None:
             cls,
             resource_name: str,
             cloudformation_json: dict[str, Any],
-            account_id: str,  # noqa: ARG003
+            account_id: str,
             region_name: str,
             **_kwargs: Any,
         ) -> Any:
             properties = cloudformation_json["Properties"]
-            return cls(create(_clients(), resource_name, properties, region_name))
+            return cls(create(_clients(account_id), resource_name, properties, region_name))
 
         def get_cfn_attribute(self, attribute_name: str) -> str:
             if attribute_name == "Version":  # of a function's version: the end of its ARN
@@ -69,7 +72,7 @@ def _add(type_name: str, name_property: str, create: Create) -> None:
     _KEPT.append(Added)
 
 
-def _complete(known: Any, complete: Callable[[str, Properties, str], None]) -> None:
+def _complete(known: Any, complete: Complete) -> None:
     """Let moto make a resource its own way, then set what it left out. Of two classes of one type, moto
     takes the one defined last; it looks at direct subclasses of `CloudFormationModel` only."""
 
@@ -100,7 +103,8 @@ def _complete(known: Any, complete: Callable[[str, Properties, str], None]) -> N
             )
             if not hasattr(made, "physical_resource_id"):
                 made.physical_resource_id = made.arn  # else `Ref` gives the object itself
-            complete(made.physical_resource_id, cloudformation_json["Properties"], region_name)
+            clients = _clients(account_id)
+            complete(clients, made.physical_resource_id, cloudformation_json["Properties"], region_name)
             return made
 
     _KEPT.append(Completed)
@@ -141,13 +145,8 @@ def _subscription(clients: Clients, _name: str, properties: Properties, region: 
 
 
 def _bucket_policy(clients: Clients, name: str, properties: Properties, region: str) -> str:
-    """Only the statements without a condition: moto enforces the policies of buckets but does not read
-    their conditions, and "deny what comes without TLS" would deny everything."""
-    document = properties["PolicyDocument"]
-    statements = [one for one in document["Statement"] if "Condition" not in one]
-    if statements:
-        policy = json.dumps(document | {"Statement": statements})
-        clients("s3", region).put_bucket_policy(Bucket=properties["Bucket"], Policy=policy)
+    policy = json.dumps(properties["PolicyDocument"])
+    clients("s3", region).put_bucket_policy(Bucket=properties["Bucket"], Policy=policy)
     return name
 
 
@@ -167,14 +166,14 @@ def _queue_policy(clients: Clients, name: str, properties: Properties, region: s
     return name
 
 
-def _complete_function(name: str, properties: Properties, region: str) -> None:
+def _complete_function(clients: Clients, name: str, properties: Properties, region: str) -> None:
     left_out = ("Layers", "TracingConfig")
     settings = {key: properties[key] for key in left_out if key in properties}
-    _clients()("lambda", region).update_function_configuration(FunctionName=name, **settings)
+    clients("lambda", region).update_function_configuration(FunctionName=name, **settings)
 
 
-def _complete_bucket(name: str, properties: Properties, region: str) -> None:
-    s3 = _clients()("s3", region)
+def _complete_bucket(clients: Clients, name: str, properties: Properties, region: str) -> None:
+    s3 = clients("s3", region)
     if versioning := properties.get("VersioningConfiguration"):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=versioning)
     if block := properties.get("PublicAccessBlockConfiguration"):
@@ -183,13 +182,18 @@ def _complete_bucket(name: str, properties: Properties, region: str) -> None:
         s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=ownership)
 
 
-def _complete_key(key_id: str, properties: Properties, region: str) -> None:
+def _complete_key(clients: Clients, key_id: str, properties: Properties, region: str) -> None:
     """moto keeps the policy as it stands in the template, and cannot read it then. It also leaves a gap in a
     list where `AWS::NoValue` leaves nothing."""
     document = properties["KeyPolicy"]
     statements = [one for one in document["Statement"] if one is not None]
     policy = json.dumps(document | {"Statement": statements})
-    _clients()("kms", region).put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
+    clients("kms", region).put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
+
+
+def _complete_role(clients: Clients, name: str, properties: Properties, region: str) -> None:
+    for arn in properties.get("ManagedPolicyArns", []):
+        clients("iam", region).attach_role_policy(RoleName=name, PolicyArn=arn)
 
 
 def teach() -> None:
@@ -208,3 +212,4 @@ def teach() -> None:
     _complete(LambdaFunction, _complete_function)
     _complete(FakeBucket, _complete_bucket)
     _complete(Key, _complete_key)
+    _complete(Role, _complete_role)

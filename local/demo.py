@@ -1,6 +1,6 @@
 """The whole of Holdfast on this machine: deployed, filled, run for some nights, and checked.
 
-    python -m local.demo [--nights 14]
+    python -m local.demo [--nights 14] [--weather storm [--seed 1]]
 
 Ends with 1 when what stands is not what the plan asks for.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from local import expectation, invoke, sandbox, show, sweeps
+from local import expectation, invoke, sandbox, show, storm, storm_demo, sweeps
 from local.cloud import Cloud
 from local.company import TABLES, do_business
 from local.deploy import DeployError
@@ -38,6 +38,10 @@ from local.processes import StartError
 from local.restore import RestoreError, restore_newest
 from local.sandbox import COPY_REGION, HOME_REGION
 from local.standing import Standing
+from local.weather.forecast import CALM, PRESETS
+
+NIGHTS = 14
+STORM_NIGHTS = 5
 
 SLIP = {"daily": 2, "monthly": 0}
 """What somebody writes into the plan by mistake."""
@@ -52,11 +56,17 @@ What to try next
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--nights", type=int, default=14, metavar="N", help="how many nights to run")
-    nights = parser.parse_args(arguments).nights
+    parser.add_argument("--nights", type=int, metavar="N", help="how many nights to run")
+    parser.add_argument("--weather", choices=PRESETS, default=CALM.name, help="how well AWS does meanwhile")
+    parser.add_argument("--seed", type=int, default=1, help="which of all storms")
+    options = parser.parse_args(arguments)
     console = Console()
     try:
-        return _demo(console, nights)
+        if options.weather != CALM.name:
+            return storm_demo.show_nights(
+                console, storm.named(options.weather, options.seed), options.nights or STORM_NIGHTS
+            )
+        return _demo(console, options.nights or NIGHTS)
     except (MissingToolError, StartError, DeployError, NightError) as error:
         console.print(f"[bold red]The demo could not be run:[/] {error}", highlight=False)
     except KeyboardInterrupt:

@@ -54,24 +54,32 @@ class Stack:
         }
 
 
-def deploy(clients: Clients, build: Path, name: str, parameters: Mapping[str, str], code: Path) -> Stack:
+def deploy(
+    clients: Clients,
+    build: Path,
+    name: str,
+    parameters: Mapping[str, str],
+    code: Path,
+    *,
+    region: str = HOME_REGION,
+) -> Stack:
     """Deploy what `sam build` left in `build`, and lay its code out under `code`, where Lambda's runtime
     finds it by its key in the bucket. Raises `DeployError` when a resource could not be made."""
     source = build / "template.yaml"
     if not source.exists():
         raise DeployError(f"{source} is not there; run `make build`")
-    bucket = f"{name}-artefacts"
+    bucket = f"{name}-artefacts-{region}"  # buckets of all accounts share one list of names
     clients("s3").create_bucket(Bucket=bucket)
     packaged = _package(clients, build, yaml.safe_load(source.read_text()), bucket, code)
     template = _transform(packaged, parameters)
     clients("s3").put_object(Bucket=bucket, Key="template.json", Body=json.dumps(template).encode())
-    clients("cloudformation").create_stack(
+    clients("cloudformation", region).create_stack(
         StackName=name,
         TemplateURL=f"https://s3.amazonaws.com/{bucket}/template.json",  # moto reads its own bucket
         Parameters=_as_list(parameters),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
-    return _whole_stack(clients, name, template, HOME_REGION)
+    return _whole_stack(clients, name, template, region)
 
 
 def deploy_plain(
@@ -80,7 +88,10 @@ def deploy_plain(
     """Deploy a template without code, as it is written. Raises `DeployError` as `deploy` does."""
     text = source.read_text()
     clients("cloudformation", region).create_stack(
-        StackName=name, TemplateBody=text, Parameters=_as_list(parameters)
+        StackName=name,
+        TemplateBody=text,
+        Parameters=_as_list(parameters),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     return _whole_stack(clients, name, yaml_parse(text), region)
 

@@ -3,6 +3,7 @@
 Shares no code with the product: it would find the product's mistakes only if it did not make them too.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,9 @@ from zoneinfo import ZoneInfo
 from local.company import COMPANY, PEOPLES_BACKUPS, Thing
 from local.sandbox import COPY_REGION, HOME_REGION
 from local.standing import Standing
+
+type Made = Mapping[tuple[str, str], Iterable[datetime]]
+"""The slots of which there was a backup, of each resource, by its kind and name."""
 
 _PERIODS: Mapping[str, Callable[[datetime], tuple[int, ...]]] = {
     "hourly": lambda at: (at.year, at.month, at.day, at.hour),
@@ -85,6 +89,125 @@ def differences(
     problems += _copy_problems(found, copy_key)
     problems += _base_problems(found, bases_of(nights, full_every_days))
     return problems
+
+
+def after_storm(plan: Mapping[str, Any], made: Made, found: Sequence[Standing], copy_key: str) -> list[str]:
+    """The same where not every night brought a backup of everything: of those that were `made`, what is kept
+    must stand in both Regions, and nothing else but what an export holds the changes since."""
+    policies = {HOME_REGION: plan["keep"]} | {rule["region"]: rule["keep"] for rule in plan["copies"]}
+    zone = ZoneInfo(plan.get("time_zone", "UTC"))
+    problems: list[str] = []
+    for thing in COMPANY:
+        slots = made.get((thing.kind, thing.name), ()) if thing.is_protected else ()
+        for region, keep in policies.items():
+            wanted = kept(slots, keep, zone)
+            bases = {one.slot: one.base for one in found if _is_of(one, thing, region)}
+            problems += _slot_differences(thing, region, wanted | _stood_on(wanted, bases), found)
+            problems += [
+                f"{thing.kind} {thing.name} in {region}: the export of {slot:%Y-%m-%d} stands on nothing"
+                for slot, base in bases.items()
+                if slot is not None and base is not None and base not in bases
+            ]
+    return [*problems, *_strangers(found), *_peoples_backups(found), *_copy_problems(found, copy_key)]
+
+
+def _is_of(one: Standing, thing: Thing, region: str) -> bool:
+    return (one.kind, one.name, one.region) == (thing.kind, thing.name, region)
+
+
+def _stood_on(slots: Iterable[datetime], bases: Mapping[datetime | None, datetime | None]) -> set[datetime]:
+    """What these hold the changes since, down to the whole ones."""
+    found: set[datetime] = set()
+    for slot in slots:
+        base = bases.get(slot)
+        while base is not None:
+            found.add(base)
+            base = bases.get(base)
+    return found
+
+
+def at_home(found: Iterable[Standing]) -> list[Standing]:
+    """Holdfast's backups in the home Region that could be restored."""
+    return [one for one in found if one.region == HOME_REGION and one.slot is not None and one.whole]
+
+
+def missing(found: Sequence[Standing], slot: datetime) -> Iterable[str]:
+    """What a run that says `ok` must have and has not: of everything protected a whole backup of the slot, in
+    each Region."""
+    for thing in (thing for thing in COMPANY if thing.is_protected):
+        for region in (HOME_REGION, COPY_REGION):
+            its = [one for one in found if _is_of(one, thing, region) and one.slot == slot and one.whole]
+            if not its:
+                yield f"{slot:%Y-%m-%d} is told as ok, without {thing.kind} {thing.name} in {region}"
+
+
+def twice(found: Sequence[Standing]) -> Iterable[str]:
+    """Resources of which two backups of one slot stand that AWS has not ended as failed."""
+    counts = Counter(
+        (one.kind, one.name, one.region, one.slot)
+        for one in found
+        if one.slot is not None and not one.failed and (one.whole or not _is_export(one))
+    )
+    for (kind, name, region, slot), count in counts.items():
+        if count > 1:
+            yield f"{kind} {name} in {region}: {count} backups of {slot:%Y-%m-%d}"
+
+
+def wrongly_gone(
+    plan: Mapping[str, Any], before: Sequence[Standing], after: Sequence[Standing], slot: datetime
+) -> Iterable[str]:
+    """Whole backups that stood before the night of this slot and were deleted in it, though the plan keeps
+    them, or a guard should have."""
+    left = {(one.kind, one.name, one.region, one.id) for one in after}
+    for one in before:
+        if (one.kind, one.name, one.region, one.id) in left or not one.whole:
+            continue
+        where = f"{one.kind} {one.name} in {one.region}: {one.id} was deleted"
+        if one.slot is None:
+            yield f"{where}, which a person made"
+        else:
+            yield from (f"{where}, {why}" for why in _why_not(plan, one, one.slot, before, after, slot))
+
+
+def _why_not(
+    plan: Mapping[str, Any],
+    gone: Standing,
+    its_slot: datetime,
+    before: Sequence[Standing],
+    after: Sequence[Standing],
+    slot: datetime,
+) -> Iterable[str]:
+    """Why a backup should not have been deleted."""
+    zone = ZoneInfo(plan.get("time_zone", "UTC"))
+    copies = {rule["region"]: rule["keep"] for rule in plan["copies"]}
+    here = _whole_slots(gone, gone.region, [*before, *after])
+    now = _whole_slots(gone, gone.region, after)
+    keep = plan["keep"] if gone.region == HOME_REGION else copies[gone.region]
+    if its_slot in kept(here, keep, zone):
+        yield "which the plan keeps"
+    if len(now) < keep["minimum"]:
+        yield f"and {len(now)} are left of a minimum of {keep['minimum']}"
+    if slot not in _whole_slots(gone, HOME_REGION, after):
+        yield "although the night brought no backup"
+    theirs = (gone.kind, gone.name, gone.region)
+    if any(one.base == its_slot for one in after if (one.kind, one.name, one.region) == theirs):
+        yield "on which another one stands"
+    if gone.region == HOME_REGION:
+        copied = _whole_slots(gone, COPY_REGION, after)
+        wanted = kept(here | copied, copies[COPY_REGION], zone)
+        if its_slot in wanted - copied:
+            yield "before it was copied"
+
+
+def _whole_slots(like: Standing, region: str, found: Iterable[Standing]) -> set[datetime]:
+    """The slots of which a resource has a whole backup in a Region."""
+    return {
+        one.slot
+        for one in found
+        if (one.kind, one.name, one.region) == (like.kind, like.name, region)
+        and one.slot is not None
+        and one.whole
+    }
 
 
 def full_every_days_of(plan: Mapping[str, Any]) -> int:

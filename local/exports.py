@@ -112,8 +112,7 @@ class Export:
         """Write all of it, or fail as AWS does: later, and not in the answer to the request."""
         self.ended = datetime.now(UTC)
         if self.request["S3Bucket"] not in s3.buckets:
-            self.status = "FAILED"
-            self.failure = ("S3NoSuchBucket", "The specified bucket does not exist")
+            self._fail("S3NoSuchBucket", "The specified bucket does not exist")
             return
         self._put(s3, f"{self.id}/_started", b"")
         data = "data" if self.increment else f"{self.id}/data"
@@ -124,6 +123,16 @@ class Export:
         self._put_with_checksum(s3, "manifest-files", "\n".join(map(json.dumps, files)))
         self.status = "COMPLETED"
         self._put_with_checksum(s3, "manifest-summary", json.dumps(self._summary()))
+
+    def fail(self, s3: S3Backend, code: str, message: str) -> None:
+        """End as one that AWS gave up after it had begun to write."""
+        self.ended = datetime.now(UTC)
+        self._put(s3, f"{self.id}/_started", b"")
+        self._fail(code, message)
+
+    def _fail(self, code: str, message: str) -> None:
+        self.status = "FAILED"
+        self.failure = (code, message)
 
     def _changes(self) -> list[dict[str, Any]]:
         """One line for each item that is not what it was: its image now, or its key alone if it is gone."""

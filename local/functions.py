@@ -8,7 +8,7 @@ from typing import Any
 
 from local.deploy import Stack
 from local.lambda_runtime import Function
-from local.sandbox import Clients
+from local.sandbox import HOME_REGION, Clients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +26,24 @@ class Deployed:
     retries: int
 
 
-def deployed_functions(clients: Clients, stack: Stack, code: Path) -> dict[str, Deployed]:
+def deployed_functions(
+    clients: Clients, stack: Stack, code: Path, region: str = HOME_REGION
+) -> dict[str, Deployed]:
     """The stack's functions by name; `code` is where `deploy` laid their code out.
 
     Lambda tells most. moto's does not keep DurableConfig and DeadLetterConfig, nor give the code back, so
     these are read from the template that was deployed.
     """
     found = (
-        _deployed(clients, stack, logical, name, code)
+        _deployed(clients, stack, logical, name, code, region)
         for logical, name in stack.of_type("AWS::Lambda::Function").items()
     )
     return {one.function.name: one for one in found}
 
 
-def _deployed(clients: Clients, stack: Stack, logical: str, name: str, code: Path) -> Deployed:
+def _deployed(clients: Clients, stack: Stack, logical: str, name: str, code: Path, region: str) -> Deployed:
     properties = stack.template["Resources"][logical]["Properties"]
-    api = clients("lambda")
+    api = clients("lambda", region)
     config = api.get_function_configuration(FunctionName=name)
     aliases = {one["Name"]: one["FunctionVersion"] for one in api.list_aliases(FunctionName=name)["Aliases"]}
     versions = {one["Version"] for one in api.list_versions_by_function(FunctionName=name)["Versions"]}
@@ -53,7 +55,7 @@ def _deployed(clients: Clients, stack: Stack, logical: str, name: str, code: Pat
         timeout_seconds=config["Timeout"],
         memory_mb=config["MemorySize"],
         variables=config.get("Environment", {}).get("Variables", {}),
-        credentials=_credentials(clients, config["Role"], name),
+        credentials=clients.assume(config["Role"], name, service="lambda.amazonaws.com"),
         code=code / properties["Code"]["S3Key"],
         layers=tuple(_layers(stack, properties.get("Layers", []), code)),
     )
@@ -61,19 +63,9 @@ def _deployed(clients: Clients, stack: Stack, logical: str, name: str, code: Pat
         function=function,
         durable=properties.get("DurableConfig"),
         qualifiers=frozenset(aliases) | versions,
-        dead_letters=_dead_letters(clients, stack, properties),
-        retries=_retries(clients, name, aliases),
+        dead_letters=_dead_letters(clients, stack, properties, region),
+        retries=_retries(api, name, aliases),
     )
-
-
-def _credentials(clients: Clients, role: str, session: str) -> dict[str, str]:
-    """Those of the function's own role, so that what it does is done in the role's name."""
-    given = clients("sts").assume_role(RoleArn=role, RoleSessionName=session)["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
 
 
 def _layers(stack: Stack, layers: Iterable[Any], code: Path) -> Iterable[Path]:
@@ -81,20 +73,20 @@ def _layers(stack: Stack, layers: Iterable[Any], code: Path) -> Iterable[Path]:
         yield code / stack.template["Resources"][layer["Ref"]]["Properties"]["Content"]["S3Key"]
 
 
-def _dead_letters(clients: Clients, stack: Stack, properties: Mapping[str, Any]) -> str:
+def _dead_letters(clients: Clients, stack: Stack, properties: Mapping[str, Any], region: str) -> str:
     target = properties.get("DeadLetterConfig", {}).get("TargetArn", {})
     logical = target.get("Fn::GetAtt", [""])[0]
     if logical not in stack.resources:
         return ""
-    attributes = clients("sqs").get_queue_attributes(
+    attributes = clients("sqs", region).get_queue_attributes(
         QueueUrl=stack.resources[logical], AttributeNames=["QueueArn"]
     )
     return str(attributes["Attributes"]["QueueArn"])
 
 
-def _retries(clients: Clients, name: str, aliases: Iterable[str]) -> int:
+def _retries(api: Any, name: str, aliases: Iterable[str]) -> int:
     """Lambda tries an asynchronous invocation twice again, unless it is told otherwise."""
-    answer = clients("lambda").list_function_event_invoke_configs(FunctionName=name)
+    answer = api.list_function_event_invoke_configs(FunctionName=name)
     told = [one["MaximumRetryAttempts"] for one in answer["FunctionEventInvokeConfigs"]]
     return min(told, default=2) if list(aliases) else 2
 

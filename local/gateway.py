@@ -1,5 +1,6 @@
 """The one endpoint of the embedded cloud. Lambda's invocations run here, in the real runtime; durable
-executions go to the durable runner; everything else goes to moto as it came."""
+executions go to the durable runner; both after `authority`, in moto's process, was asked whether the caller
+may. Everything else goes to moto as it came."""
 
 import json
 import logging
@@ -7,11 +8,13 @@ import re
 import threading
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from local.authority import CONTROL_PATH
 from local.invocations import Lambda, LambdaError, Response
 from local.sandbox import loopback
 
@@ -42,10 +45,14 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
         path = unquote(parts.path)
-        invoked = _INVOKE.fullmatch(path)
-        if invoked and self.command == "POST":
+        invoked = _INVOKE.fullmatch(path) if self.command == "POST" else None
+        durable = _DURABLE.match(path) and self.server.functions.runner
+        refused = self._refused(body) if invoked or durable else None
+        if refused:
+            self._reply(refused)
+        elif invoked:
             self._reply(self._invoke(invoked["function"], parse_qs(parts.query), body))
-        elif _DURABLE.match(path) and self.server.functions.runner:
+        elif durable:
             self._reply(self._pass_on(self.server.functions.runner, body))
         else:
             self._reply(self._pass_on(self.server.moto, body))
@@ -60,7 +67,12 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"x-amzn-ErrorType": error.code, "Content-Type": "application/json"}
             return Response(status=error.status, body=told, headers=headers)
 
-    def _pass_on(self, url: str, body: bytes) -> Response:
+    def _refused(self, body: bytes) -> Response | None:
+        """The refusal, when the caller may not do what never gets to moto."""
+        judged = self._pass_on(self.server.moto, body, f"{CONTROL_PATH}/judge")
+        return None if judged.status == HTTPStatus.NO_CONTENT else judged
+
+    def _pass_on(self, url: str, body: bytes, below: str = "") -> Response:
         connection = self._behind.get(url)
         if connection is None:
             address = urlsplit(url)
@@ -68,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._behind[url] = connection
         headers = {key: value for key, value in self.headers.items() if key.lower() not in _HOP_BY_HOP}
         try:
-            connection.request(self.command, self.path, body=body, headers=headers)
+            connection.request(self.command, below + self.path, body=body, headers=headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, HTTPException) as error:

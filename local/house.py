@@ -77,17 +77,22 @@ class House:
         return taken
 
 
-def furnish(cloud: Cloud, parameters: Mapping[str, str] | None = None) -> House:
+def furnish(
+    cloud: Cloud,
+    parameters: Mapping[str, str] | None = None,
+    copy_parameters: Mapping[str, str] | None = None,
+) -> House:
     """Deploy what the copy Region needs, then the built template with its default plan and copies to there;
     fill both Regions.
 
-    `parameters` of the built template go before those chosen here.
+    `parameters` of the built template, and `copy_parameters` of that of the copy Region, go before those
+    chosen here.
     """
     copy_stack = deploy_plain(
         cloud.clients,
         ROOT / "template-copy-region.yaml",
         f"{STACK}-copy-region",
-        {"StackName": STACK},
+        {"StackName": STACK, **(copy_parameters or {})},
         COPY_REGION,
     )
     stack = cloud.deploy(

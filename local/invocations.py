@@ -8,13 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 
+from botocore.exceptions import BotoCoreError
+
 from local import durable
 from local.functions import Deployed
 from local.lambda_runtime import Answer, Runtime
 from local.sandbox import HOME_REGION
 
-type SendDeadLetter = Callable[[str, bytes, str], None]
-"""Sends to the queue with this ARN (if any) what an event asked for, and the error that it ended with."""
+type SendDeadLetter = Callable[[Deployed, bytes, str], None]
+"""Sends to the function's queue (if any) what an event asked for, and the error that it ended with."""
 
 _FUNCTION = re.compile(
     r"(arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(\d{12}:)?(function:)?(?P<name>[A-Za-z0-9_-]+)"
@@ -125,7 +127,7 @@ class Lambda:
             self._give_up(invocation, answer)
 
     def _give_up(self, invocation: Invocation, answer: Answer) -> None:
-        self.send_dead_letter(invocation.target.dead_letters, invocation.payload, answer.payload.decode())
+        self.send_dead_letter(invocation.target, invocation.payload, answer.payload.decode())
 
     def _run_durable(self, invocation: Invocation) -> Response:
         arn = self._start_once(invocation)
@@ -184,7 +186,7 @@ def _answer_of(execution: durable.Execution) -> Answer:
 
 def _in_background(work: Callable[..., None], *arguments: object) -> None:
     def run() -> None:
-        with suppress(OSError):  # what it spoke to was stopped with the whole cloud
+        with suppress(OSError, BotoCoreError):  # what it spoke to was stopped with the whole cloud
             work(*arguments)
 
     threading.Thread(target=run, daemon=True).start()

@@ -4,6 +4,7 @@ as the bootstrap, running the code and the layer that were deployed."""
 import json
 import os
 import platform
+import re
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from local.processes import Child, Nursery, free_port
 
 _EMULATOR = "samcli/local/rapid/aws-lambda-rie-{}"
 _ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 _RUNTIME_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 
 
@@ -108,19 +110,49 @@ class Runtime:
         """The emulator's, whose child runs the handler. `None` before the first invocation."""
         return self._emulator.process.pid if self._emulator else None
 
+    @property
+    def handler_ids(self) -> list[int]:
+        """The processes in which the handler runs: one, or none while there is no execution environment."""
+        tasks = Path(f"/proc/{self.process_id}/task").glob("*/children")
+        return [int(child) for task in tasks for child in task.read_text().split()]
+
+    @property
+    def peak_mb(self) -> float:
+        """The highest resident size that the handler's process has had: what Lambda reports as the most
+        memory used. 0 when there is none."""
+        found = [_PEAK.search(Path(f"/proc/{one}/status").read_text()) for one in self.handler_ids]
+        return max((int(peak[1]) / 1024 for peak in found if peak), default=0.0)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The processor time of the handler's process until now, in user and in system mode."""
+        stats = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in self.handler_ids]
+        ticks = sum(int(fields[11]) + int(fields[12]) for fields in stats)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def invoke(self, payload: bytes) -> Answer:
         """Run the handler once."""
         with self._turn:
             emulator = self._running()
-            url = f"{emulator.url}/2015-03-31/functions/function/invocations"
-            request = urllib.request.Request(url, data=payload, method="POST")  # noqa: S310
-            try:
-                with urllib.request.urlopen(request, timeout=self.function.timeout_seconds + 30) as response:  # noqa: S310
-                    return _answer(response.read())
-            except urllib.error.HTTPError as error:  # the runtime's process ended
-                return Answer(payload=error.read(), error="Unhandled")
-            except OSError as error:  # the emulator itself was stopped
-                return Answer(payload=_failure("Runtime.ExitError", str(error)), error="Unhandled")
+            answer = self._ask(emulator, payload)
+            peak = self.peak_mb
+            if peak <= self.function.memory_mb:
+                return answer
+            # Lambda would have killed it as soon as it was so large, and starts the next one anew.
+            emulator.stop()
+            told = f"the handler had {peak:.0f} MB, and the function has {self.function.memory_mb} MB"
+            return Answer(payload=_failure("Runtime.OutOfMemory", told), error="Unhandled")
+
+    def _ask(self, emulator: Child, payload: bytes) -> Answer:
+        url = f"{emulator.url}/2015-03-31/functions/function/invocations"
+        request = urllib.request.Request(url, data=payload, method="POST")  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=self.function.timeout_seconds + 30) as response:  # noqa: S310
+                return _answer(response.read())
+        except urllib.error.HTTPError as error:  # the runtime's process ended
+            return Answer(payload=error.read(), error="Unhandled")
+        except OSError as error:  # the emulator itself was stopped
+            return Answer(payload=_failure("Runtime.ExitError", str(error)), error="Unhandled")
 
     def _running(self) -> Child:
         if self._emulator is None or not self._emulator.running:
@@ -128,17 +160,21 @@ class Runtime:
         return self._emulator
 
     def _start(self) -> Child:
-        port = free_port()
+        port, runtime_api = free_port(), f"127.0.0.1:{free_port()}"
         command = [
             str(find_emulator()),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
-            *("--runtime-api-address", f"127.0.0.1:{free_port()}"),
-            # Without `site` nothing that happens to be installed here can stand in for what a layer lacks.
-            *(_base_interpreter(), "-S", "-m", "awslambdaric", self.function.handler),
+            *("--runtime-api-address", runtime_api),
+            *self._bootstrap(runtime_api),
         ]
         return self._nursery.start(
             self.function.name, command, port=port, variables=self._variables(), cwd=self.function.code
         )
+
+    def _bootstrap(self, _runtime_api: str) -> list[str]:
+        """The command that asks the runtime API for events, and runs the handler for each."""
+        # Without `site` nothing that happens to be installed here can stand in for what a layer lacks.
+        return [_base_interpreter(), "-S", "-m", "awslambdaric", self.function.handler]
 
     def _variables(self) -> dict[str, str]:
         function = self.function

@@ -40,12 +40,13 @@ class NightError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A schedule as it was deployed: when, in which zone, and what it invokes with which input."""
+    """A schedule as it was deployed: when, in which zone, what it invokes with which input, and as who."""
 
     expression: str
     zone: ZoneInfo
     target: str
     input: str
+    role: str
 
     def instants(self, first: date, nights: int) -> Iterator[datetime]:
         """The instants, in UTC, of so many nights. A schedule that is not plainly daily gets 02:00."""
@@ -65,6 +66,7 @@ def read_schedule(cloud: Cloud, stack: Stack) -> Schedule:
         zone=ZoneInfo(told.get("ScheduleExpressionTimezone") or "UTC"),
         target=told["Target"]["Arn"],
         input=told["Target"]["Input"],
+        role=told["Target"]["RoleArn"],
     )
 
 
@@ -72,7 +74,8 @@ def start_night(cloud: Cloud, schedule: Schedule, instant: datetime) -> str:
     """Invoke the schedule's target as Scheduler does. Returns the ARN of the durable execution."""
     told = schedule.input.replace(_SCHEDULED_TIME, instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
     json.loads(told)  # Scheduler does not check, and Lambda would refuse it at night
-    answer = cloud.clients("lambda").invoke(
+    scheduler = cloud.clients.in_role(schedule.role, service="scheduler.amazonaws.com")
+    answer = scheduler("lambda").invoke(
         FunctionName=schedule.target, InvocationType="Event", Payload=told.encode()
     )
     arn = answer.get("DurableExecutionArn")

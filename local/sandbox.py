@@ -14,6 +14,12 @@ COPY_REGION = "us-west-2"
 ACCOUNT_ID = "123456789012"
 """The account that moto plays when nothing else is said."""
 
+VAULT_ACCOUNT_ID = "111122223333"
+"""The second account, which keeps copies."""
+
+HOUSE_ROLE = "house"
+"""The role, of which there is none in IAM, by which the house acts in accounts other than moto's first."""
+
 FAKE_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -59,22 +65,49 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**base, **FAKE_CREDENTIALS, **NO_CONFIGURATION, **variables}
 
 
-def session() -> boto3.Session:
-    """A session with the fake credentials, which the real AWS would refuse."""
+def session(credentials: Mapping[str, str] | None = None) -> boto3.Session:
+    """A session with the fake credentials, or with those given, which moto made. The real AWS would refuse
+    either."""
+    used = FAKE_CREDENTIALS if credentials is None else credentials
     return boto3.Session(
-        aws_access_key_id=FAKE_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=used["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=used["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=used.get("AWS_SESSION_TOKEN"),
         region_name=HOME_REGION,
     )
 
 
 class Clients:
-    """boto3 clients of one endpoint on this machine, made once per service and Region."""
+    """boto3 clients of one endpoint on this machine, made once per service and Region: with the house's
+    credentials in moto's first account, or with what is given."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, credentials: Mapping[str, str] | None = None) -> None:
+        """`credentials` are named as the variables of the environment are."""
         self.endpoint = loopback(endpoint)
-        self._session = session()
+        self._session = session(credentials)
         self._made: dict[tuple[str, str], Any] = {}
+
+    def of_account(self, account: str) -> "Clients":
+        """The house's clients in another account."""
+        if account == ACCOUNT_ID:
+            return self
+        return self.in_role(f"arn:aws:iam::{account}:role/{HOUSE_ROLE}")
+
+    def in_role(self, role: str, session_name: str = HOUSE_ROLE, service: str = "") -> "Clients":
+        """Clients with the credentials of a role, which `service`, if one is named, must be trusted to
+        assume."""
+        return Clients(self.endpoint, self.assume(role, session_name, service))
+
+    def assume(self, role: str, session_name: str, service: str = "") -> dict[str, str]:
+        """The credentials of a role. `SourceIdentity` tells `authority` in whose name it is assumed."""
+        named = {"SourceIdentity": service} if service else {}
+        answer = self("sts").assume_role(RoleArn=role, RoleSessionName=session_name, **named)
+        given = answer["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }
 
     def __call__(self, service: str, region: str = HOME_REGION) -> Any:
         """The client of a service. Typed loosely: what is called on it says which service it is."""

@@ -1,8 +1,9 @@
 """How the demo looks in a terminal."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, Group
@@ -15,6 +16,10 @@ from local.restore import Restored
 from local.sandbox import COPY_REGION, HOME_REGION
 from local.standing import Standing
 from local.sweeps import Sweep
+from local.weather.truth import Entry
+
+if TYPE_CHECKING:
+    from local.storm import Night
 
 STANDS = "[green]●[/]"
 CHANGES = "[green]+[/]"
@@ -167,6 +172,34 @@ def _slot_of(backup: str) -> datetime | None:
     return None if backup.startswith("snap-") else datetime.strptime(end.upper(), "%Y%m%dT%H%M%S%z")
 
 
+def stormy_night(night: "Night") -> str:
+    """A line for a night: when, in which weather, what people were told, and what it was like."""
+    met = ", ".join(f"{count} {fault}" for fault, count in night.faults.most_common())
+    return (
+        f"  {night.slot:%a %d %b}  {night.subject or 'no message'}\n"
+        f"    [dim]{night.weather}: {night.sweeps} sweeps, {len(night.calls)} calls, "
+        f"{sum(night.faults.values())} faults{f' ({met})' if met else ''}[/]"
+        + "".join(f"\n    [red]✘[/] {problem}" for problem in night.problems)
+    )
+
+
+def faults(calls: Sequence[Entry]) -> Table:
+    """What was done to the calls in all, by fault."""
+    table = _table("What was true: the functions' calls")
+    table.add_column("what was done to them")
+    for heading in ("calls", "took effect", "most of them"):
+        table.add_column(heading, justify="left" if heading == "most of them" else "right")
+    by_fault: dict[str, list[Entry]] = {}
+    for one in calls:
+        by_fault.setdefault(one.fault, []).append(one)
+    for fault, its in sorted(by_fault.items(), key=lambda pair: -len(pair[1])):
+        common = Counter(one.operation for one in its).most_common(3)
+        most = ", ".join(f"{operation} {count}" for operation, count in common)
+        took = sum(one.took_effect for one in its)
+        table.add_row(fault or "[dim]nothing[/]", str(len(its)), str(took), most)
+    return table
+
+
 def mail(message: Mapping[str, str]) -> Panel:
     """The last message as a subscriber gets it."""
     head = f"To:      {message['to']}\nSubject: {message['subject']}\n\n"
@@ -175,12 +208,17 @@ def mail(message: Mapping[str, str]) -> Panel:
     )
 
 
-def verdict(console: Console, checks: Iterable[str], differences: Sequence[str]) -> None:
+def verdict(
+    console: Console,
+    checks: Iterable[str],
+    differences: Sequence[str],
+    wrong: str = "What stands is not what the plan asks for",
+) -> None:
     """What was checked, or how what stands is not what the plan asks for."""
     if not differences:
         for check in checks:
             console.print(f"  [green]✔[/] {check}", highlight=False)
         return
-    console.print(f"[bold red]What stands is not what the plan asks for ({len(differences)}):[/]")
+    console.print(f"[bold red]{wrong} ({len(differences)}):[/]")
     for difference in differences:
         console.print(f"  [red]✘[/] {difference}", highlight=False)

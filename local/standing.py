@@ -16,8 +16,8 @@ class Standing:
     """A backup. `slot` is `None` when it is not one of Holdfast's. A volume's name is its tag `Name`, as is
     the id of its snapshots; the id of a table's export is its prefix in the bucket.
 
-    `whole` says whether AWS calls it done. `base` is the slot that an export has the changes since; `None`
-    when it has everything.
+    `whole` says whether AWS calls it done, `failed` whether it gave it up, which an export does not tell.
+    `base` is the slot that an export has the changes since; `None` when it has everything.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Standing:
     key: str
     copy_of: str
     whole: bool = True
+    failed: bool = False
     base: datetime | None = None
 
 
@@ -87,7 +88,7 @@ def _export(prefix: str) -> Standing:
         key="",
         copy_of="",
         whole=False,
-        base=_slot(kind.removeprefix("since-"), _COMPACT),
+        base=_slot(kind.removeprefix("since-").partition("-try")[0], _COMPACT),
     )
 
 
@@ -130,6 +131,7 @@ def _volumes(clients: Clients, region: str) -> Iterator[Standing]:
             key=snapshot.get("KmsKeyId", ""),
             copy_of=copy_of,
             whole=snapshot["State"] == "completed",
+            failed=snapshot["State"] == "error",
         )
 
 
@@ -158,6 +160,7 @@ def _snapshot(kind: str, region: str, snapshot: dict[str, Any], identifier: str,
         key=snapshot.get("KmsKeyId") or "",
         copy_of=tags.get("holdfast:copy-of", ""),
         whole=snapshot["Status"] == "available",
+        failed=snapshot["Status"] == "failed",
     )
 
 

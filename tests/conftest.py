@@ -4,7 +4,11 @@
 """
 
 import os
+from collections.abc import Callable
+from typing import Any
 
+import pytest
+from botocore.client import ClientCreator
 from hypothesis import HealthCheck, settings
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -28,3 +32,37 @@ os.environ.update(
     POWERTOOLS_SERVICE_NAME="holdfast",
     POWERTOOLS_METRICS_NAMESPACE="Holdfast",
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests share a process, with `--dist loadgroup`: those that share a cloud, or the services'
+    models. All others fill up whatever process has nothing else to do."""
+    for item in items:
+        suite, file = item.path.parent.name, item.path.stem
+        if suite in ("contract", "differential", "e2e"):
+            cloud = "house" if "house" in getattr(item, "fixturenames", ()) else ""
+            item.add_marker(pytest.mark.xdist_group(cloud or file))
+
+
+def _remember_the_services() -> None:
+    """botocore reads a service's model, and makes a client's methods, anew for each client: 800 of EC2. Both
+    know nothing of the client that they were made for, and most of a test's time would go into them."""
+    creator: Any = ClientCreator
+    for name in ("_load_service_model", "_create_methods"):
+        setattr(creator, name, _once_for_each_service(getattr(creator, name)))
+
+
+def _once_for_each_service(make: Callable[..., Any]) -> Callable[..., Any]:
+    made: dict[str, Any] = {}
+
+    def remembered(self: ClientCreator, service: Any, *more: Any) -> Any:
+        name = getattr(service, "service_name", service)
+        if name not in made:
+            made[name] = make(self, service, *more)
+        return dict(made[name]) if isinstance(made[name], dict) else made[name]
+
+    return remembered
+
+
+_remember_the_services()

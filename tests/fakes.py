@@ -177,6 +177,7 @@ class FakeCloud:
     _resources: dict[str, Resource] = field(default_factory=dict)
     _encrypted: set[str] = field(default_factory=set)
     _option_groups: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, str] = field(default_factory=dict)
     _standing: dict[str, _Standing] = field(default_factory=dict)
     _faults: list[_Fault] = field(default_factory=list)
     _serial: int = 0
@@ -196,11 +197,14 @@ class FakeCloud:
         group: str = "",
         group_tags: Mapping[str, str] | None = None,
         option_group: str = "",
+        resource_id: str = "",
     ) -> Resource:
+        """`resource_id` is AWS's own. DynamoDB tells it with the backups alone."""
         arn = KINDS[kind].arn_form.format(region=self.home, account=self.account, name=name)
         resource = Resource(
             kind=kind,
             arn=arn,
+            resource_id="" if kind == "dynamodb" else resource_id,
             tags=tags or {},
             unready=unready,
             transient=transient,
@@ -209,6 +213,7 @@ class FakeCloud:
         )
         self._resources[arn] = resource
         self._option_groups[arn] = option_group
+        self._ids[arn] = resource_id
         if encrypted:
             self._encrypted.add(arn)
         return resource
@@ -341,6 +346,7 @@ class FakeCloud:
             if one.backup.mark is not None
             and one.backup.state is BackupState.AVAILABLE
             and (one.backup.source, one.backup.place) == (backup.source, backup.place)
+            and one.backup.resource_id == backup.resource_id
         }
         base: datetime | None = backup.base
         while base is not None:
@@ -411,11 +417,13 @@ class FakeCloud:
                 encrypted=bool(settings.kms_key),
                 fails=self.failing_copies(self._copies_made),
             )
+            known = replace(mark, resource_id=mark.resource_id or backup.resource_id)
             made.backup = replace(
                 made.backup,
                 base=settings.base,
                 option_group=settings.option_group,
-                mark=made.backup.mark if KINDS[kind].tagged else mark,
+                mark=made.backup.mark if KINDS[kind].tagged else known,
+                resource_id=known.resource_id,
             )
             self._note_in_flight(kind, place)
             return made.backup
@@ -521,6 +529,7 @@ class FakeCloud:
         arn = form.format(
             source=source, region=region, account=account or self.account, name=name, serial=self._serial
         )
+        mark = self._mark(kind, source, name, tags, region, copied_from)
         backup = Backup(
             kind=kind,
             arn=arn,
@@ -528,10 +537,11 @@ class FakeCloud:
             region=region,
             account=account,
             source=source,
+            resource_id=self._id_of(kind, source, mark),
             state=state,
             state_text=str(state),
             failure="made to fail" if state is BackupState.FAILED and fails else "",
-            mark=self._mark(kind, source, name, tags, region, copied_from),
+            mark=mark,
             tags=dict(tags),
             encrypted=encrypted or source in self._encrypted or kind == "dynamodb",
             copied=bool(copied_from),
@@ -542,6 +552,12 @@ class FakeCloud:
         )
         self._standing[backup.arn] = standing
         return standing
+
+    def _id_of(self, kind: str, source: str, mark: Mark | None) -> str:
+        """DynamoDB tells the table's id with its backups; of snapshots our tags alone do."""
+        if not KINDS[kind].tagged:
+            return self._ids.get(source, "")
+        return mark.resource_id if mark else ""
 
     @staticmethod
     def _mark(

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,8 @@ from local.bench.settings import (
 from local.paths import ROOT
 from local.processes import Nursery, free_port
 from local.sandbox import Clients, environment
-from local.weather import CONTROL_PATH, PAGE_SIZE
+from local.weather import control
+from local.weather.pages import PAGE_SIZE
 
 HOLDFAST = "holdfast"
 EXTRA_CALLS = 10
@@ -131,9 +131,9 @@ def _prepare(clients: Clients) -> None:
 
 
 def _sweep(clients: Clients, contender: str, sweep: int, tables: int, limit: int) -> Run:
-    _log(clients.endpoint, "DELETE")
+    control.ask(clients.endpoint, "DELETE")
     told = _run(contender, clients.endpoint)
-    log = _log(clients.endpoint, "GET")
+    log = control.ask(clients.endpoint, "GET")
     operations = log["operations"]
     standing = _standing(clients)
     return Run(
@@ -161,13 +161,6 @@ def _run(contender: str, endpoint: str) -> dict[str, Any]:
     )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
-
-
-def _log(endpoint: str, method: str) -> dict[str, Any]:
-    request = urllib.request.Request(endpoint + CONTROL_PATH, method=method)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        log: dict[str, Any] = json.load(response)
-    return log
 
 
 def _standing(clients: Clients) -> Counter[str]:

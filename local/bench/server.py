@@ -9,9 +9,9 @@ import gc
 
 from moto.dynamodb.models import dynamodb_backends
 
-from local import weather
 from local.bench.settings import TAGS, table_name
 from local.sandbox import ACCOUNT_ID, HOME_REGION
+from local.weather import server
 
 
 def fill(tables: int) -> None:
@@ -37,9 +37,9 @@ def fill(tables: int) -> None:
 if __name__ == "__main__":
     _parser = argparse.ArgumentParser()
     _parser.add_argument("--tables", type=int, required=True)
-    weather.add_arguments(_parser)
+    server.add_arguments(_parser)
     _arguments = _parser.parse_args()
     # A collection stops moto for a fifth of a second, and calls that were sent evenly then arrive at once.
     gc.disable()
     fill(_arguments.tables)
-    weather.serve(_arguments)
+    server.serve(_arguments)

@@ -46,7 +46,6 @@ STARTED = (
 
 _REPORTED = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms", re.MULTILINE)
 _INITIALISED = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
-_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +94,7 @@ def measure(tables: int, repeats: int, say: Callable[[str], None]) -> Sizes:
         return Sizes(
             starts=starts,
             tables=tables,
-            peak_mb={name: _peak_mb(cloud.runtimes[f"{STACK}-{name}"]) for name in CLIENTS},
+            peak_mb={name: cloud.runtimes[f"{STACK}-{name}"].peak_mb for name in CLIENTS},
             run_seconds=time.monotonic() - began,
         )
 
@@ -175,7 +174,7 @@ def _start(cloud: Cloud, name: str, variant: str, function: Function) -> Start:
                 runtime.invoke(b"{}")
             else:
                 _invoke(cloud, name, dry_run=True)
-            return _durations(log), _cpu_ms(runtime)
+            return _durations(log), runtime.cpu_seconds * 1000
 
         first, first_cpu_ms = invoke()
         time.sleep(PACE_SECONDS)
@@ -187,7 +186,7 @@ def _start(cloud: Cloud, name: str, variant: str, function: Function) -> Start:
             cold_ms=first[0] - both[len(first)],
             init_ms=float(initialised[1]) if initialised else 0.0,
             cpu_ms=first_cpu_ms - (both_cpu_ms - first_cpu_ms),
-            peak_mb=_peak_mb(runtime),
+            peak_mb=runtime.peak_mb,
         )
     finally:
         cloud.gateway.functions.runtimes = cloud.runtimes
@@ -212,24 +211,3 @@ def _durations(log: Path) -> list[float]:
             return durations
         time.sleep(0.01)
     raise RuntimeError(f"the Lambda runtime emulator did not report its invocations in {log}")
-
-
-def _peak_mb(runtime: Runtime) -> float:
-    """The highest resident size that the handler's process has had."""
-    found = _PEAK.search((_process(runtime) / "status").read_text())
-    if found is None:
-        raise RuntimeError(f"{_process(runtime)} has no VmHWM")
-    return int(found[1]) / 1024
-
-
-def _cpu_ms(runtime: Runtime) -> float:
-    """The processor time of the handler's process until now, in user and in system mode."""
-    fields = (_process(runtime) / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
-
-
-def _process(runtime: Runtime) -> Path:
-    """What /proc tells of the process that runs the handler: the emulator's only child."""
-    tasks = Path(f"/proc/{runtime.process_id}/task").glob("*/children")
-    (handler,) = (pid for task in tasks for pid in task.read_text().split())
-    return Path("/proc") / handler

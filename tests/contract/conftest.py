@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import moto.core.models
 import pytest
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -16,6 +17,9 @@ from tests.contract.kinds import (
     on_moto,
 )
 from tests.fakes import ACCOUNT, KINDS, Kind
+
+# For what calls AWS without boto3, moto makes a thousand patterns at each start. Nothing here does.
+moto.core.models.RESPONSES_METHODS = []
 
 
 @pytest.fixture

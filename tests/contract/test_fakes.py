@@ -138,3 +138,21 @@ def test_keys_of_copies_follow_rds_s_rules(cloud: FakeCloud, rds: FakeProvider) 
     cluster = cloud.add_resource("aurora", "plain")
     with pytest.raises(ProviderError, match="not encrypted"):
         copy(aurora, aurora.create(cluster, mark_of(cluster)), key="arn:aws:kms:x")
+
+
+def test_dynamodb_tells_a_table_s_id_with_its_backups_and_not_with_the_table(cloud: FakeCloud) -> None:
+    tables = FakeProvider(cloud, "dynamodb")
+    orders = cloud.add_resource("dynamodb", "orders", resource_id="ID1")
+    made = tables.create(orders, mark_of(orders))
+    assert (orders.resource_id, made.resource_id) == ("", "ID1")
+    assert copy(tables, made).resource_id == "ID1"
+    cloud.remove_resource(orders.arn)
+    again = cloud.add_resource("dynamodb", "orders", resource_id="ID2")
+    assert tables.create(again, mark_of(again, 1)).resource_id == "ID2"
+
+
+def test_a_snapshot_has_the_database_s_id_from_its_tags_alone(cloud: FakeCloud, rds: FakeProvider) -> None:
+    orders = cloud.add_resource("rds", "orders", resource_id="ID1")
+    assert orders.resource_id == "ID1"
+    assert rds.create(orders, mark_of(orders)).resource_id == ""
+    assert rds.create(orders, replace(mark_of(orders, 1), resource_id="ID1")).resource_id == "ID1"

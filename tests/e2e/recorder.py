@@ -5,9 +5,9 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import parse_qs, urlsplit
 
 from local.cloud import Cloud
+from tests.e2e.wire import operation_of
 
 
 @contextmanager
@@ -34,9 +34,5 @@ def _ask(cloud: Cloud, what: str) -> str:
 def _operation(line: str) -> str:
     entry = json.loads(line)
     headers = {key.lower(): value for key, value in entry["headers"].items()}
-    if target := headers.get("x-amz-target"):
-        return str(target.rsplit(".", 1)[1])
-    body = base64.b64decode(entry["body"]).decode(errors="replace") if entry["body_encoded"] else ""
-    if action := parse_qs(body).get("Action"):
-        return action[0]
-    return f"{entry['method']} {urlsplit(entry['url']).path}"
+    body = base64.b64decode(entry["body"]) if entry["body_encoded"] else b""
+    return operation_of(entry["method"], entry["url"], headers, body)

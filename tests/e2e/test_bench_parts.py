@@ -14,12 +14,15 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.dynamodb.responses import DynamoHandler
-from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 from werkzeug.serving import make_server
 
 from local.bench.race import HOLDFAST, Run, violations
-from local.weather import CONTROL_PATH, Limit, Weather, operation_of, page_as_aws_does
+from local.weather import pages
+from local.weather.calls import operation_of
+from local.weather.control import PATH as CONTROL_PATH
+from local.weather.forecast import Forecast
+from local.weather.layer import Weather
+from local.weather.rates import Limit
 
 GOOD = Run(
     contender=HOLDFAST,
@@ -73,9 +76,8 @@ def test_every_call_waits_for_the_latency_and_a_refused_one_does_not_reach_aws()
         reached.append(operation_of(environ))
         return [b"{}"]
 
-    weather = Weather(
-        aws, latency_seconds=0.03, limits={"CreateBackup": Limit(1, clock=clock)}, sleep=clock.sleep
-    )
+    forecast = Forecast(everyone=True, latency_ms=30, rates={"CreateBackup": 1})
+    weather = Weather(aws, forecast=forecast, clock=clock, sleep=clock.sleep)
     for operation in ("CreateBackup", "CreateBackup", "ListBackups"):
         weather(request(HTTP_X_AMZ_TARGET=f"DynamoDB_20120810.{operation}"), start_response)
     assert reached == ["CreateBackup", "ListBackups"]
@@ -87,7 +89,7 @@ def test_boto3_sees_the_refusal_as_dynamodbs_and_the_log_counts_it() -> None:
         start_response("200 OK", [("Content-Type", "application/x-amz-json-1.0")])
         return [b'{"BackupDetails": {}}']
 
-    with served(Weather(aws, limits={"CreateBackup": Limit(2)})) as url:
+    with served(Weather(aws, forecast=Forecast(everyone=True, rates={"CreateBackup": 2}))) as url:
         once = Config(retries={"total_max_attempts": 1})
         client = boto3.client("dynamodb", endpoint_url=url, config=once)
         for _ in range(2):
@@ -104,7 +106,7 @@ def test_rds_is_refused_in_its_own_words() -> None:
     def aws(_environ: Any, _start_response: Any) -> list[bytes]:
         raise AssertionError("it came through")
 
-    with served(Weather(aws, limits={"DescribeDBInstances": Limit(0)})) as url:
+    with served(Weather(aws, forecast=Forecast(everyone=True, rates={"DescribeDBInstances": 0}))) as url:
         client = boto3.client("rds", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
         with pytest.raises(ClientError) as refused:
             client.describe_db_instances()
@@ -117,9 +119,9 @@ def test_a_rest_service_is_named_with_its_method() -> None:
 
 
 def test_pages_are_of_awss_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    for owner, name in ((DynamoHandler, "list_backups"), (ResourceGroupsTaggingAPIBackend, "get_resources")):
+    for owner, name in pages.REPLACED:
         monkeypatch.setattr(owner, name, getattr(owner, name))  # put back afterwards
-    page_as_aws_does()
+    pages.teach()
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         for number in range(101):

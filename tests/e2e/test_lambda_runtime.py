@@ -11,7 +11,7 @@ import pytest
 
 from local.lambda_runtime import Function, MissingToolError, Runtime, find_emulator, runtime_modules
 from local.processes import Nursery
-from tests.e2e.handlers import handler_processes, until
+from tests.e2e.handlers import until
 
 HANDLER = """
 import os, time
@@ -75,7 +75,7 @@ def test_a_killed_handler_is_a_function_error_and_the_next_call_works(runtime: R
     answers = []
     call = threading.Thread(target=lambda: answers.append(runtime.invoke(b'"sleep"')))
     call.start()
-    for process in until(lambda: handler_processes(runtime)):
+    for process in until(lambda: runtime.handler_ids):
         os.kill(process, signal.SIGKILL)
     call.join()
     assert answers[0].error == "Unhandled"

@@ -533,6 +533,15 @@ class TestIncrements:
         world.prune(a_request(nights_ago(-1)))
         assert len(world.cloud.standing("dynamodb", AWAY_REGION)) == 1
 
+    def test_what_cannot_be_restored_is_nobody_s_base(self) -> None:
+        world = self.run_nights(3, KeepPolicy(daily=30, minimum=1))
+        full, increment, last = sorted(world.cloud.standing("dynamodb", AWAY_REGION), key=slot_of)
+        world.cloud.set_backup_state(increment.arn, BackupState.REMNANT)
+        world.cloud.tag_backup(last.arn, {"holdfast:hold": "look at it"})
+        world.prune(a_request(nights_ago(-1)))
+        standing = {one.arn for one in world.cloud.standing("dynamodb", AWAY_REGION)}
+        assert standing == {full.arn, last.arn}
+
     def test_an_approval_of_a_list_parts_no_increment_from_its_base(self) -> None:
         exports = [
             a_backup(nights_ago(1), TABLE, region=AWAY_REGION, base=nights_ago(2)),

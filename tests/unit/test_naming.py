@@ -133,8 +133,36 @@ class TestBackupNames:
 
 class TestSnapshotNames:
     def test_the_name_is_stack_plan_resource_and_slot(self) -> None:
-        mark = a_mark(stack="Holdfast-Prod")
-        assert snapshot_name(mark, 63) == "holdfast-prod-nightly-orders-20261122t020000z"
+        assert snapshot_name(a_mark(), 63) == "holdfast-nightly-orders-20261122t020000z"
+
+    @pytest.mark.parametrize("stack", ["holdfast-prod", "Holdfast", "hold-fast"])
+    def test_that_of_a_stack_with_a_hyphen_or_a_capital_letter_has_a_digest(self, stack: str) -> None:
+        name = snapshot_name(a_mark(stack=stack), 63)
+        assert re.fullmatch(f"{stack.lower()}-nightly-orders-[0-9a-f]{{8}}-20261122t020000z", name)
+
+    @pytest.mark.parametrize("limit", LIMITS)
+    @given(one=marks(copies=False), other=marks(copies=False))
+    def test_two_stacks_in_one_region_never_want_one_name(self, limit: int, one: Mark, other: Mark) -> None:
+        assume(one.stack != other.stack)
+        assert snapshot_name(one, limit) != snapshot_name(other, limit)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (("holdfast", "nightly-website"), ("holdfast-nightly", "website")),
+            (("Prod", "website"), ("prod", "website")),
+            (("PROD", "website"), ("Prod", "website")),
+            (("a--b", "website"), ("a-b", "website")),
+        ],
+    )
+    def test_neither_do_those_whose_parts_spell_the_same(
+        self, one: tuple[str, str], other: tuple[str, str]
+    ) -> None:
+        names = {
+            snapshot_name(a_mark(stack=stack, source=DATABASE.replace(":orders", f":{name}")), 63)
+            for stack, name in (one, other)
+        }
+        assert len(names) == 2
 
     def test_a_copy_says_where_it_comes_from(self) -> None:
         mark = a_mark(copy_of=a_backup().arn)

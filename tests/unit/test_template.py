@@ -241,9 +241,12 @@ class TestRoles:
         assert roles_with("Modify") == {"CopyBackupsRole": shares}
         for each in statements(LARGEST, "CopyBackupsRole"):
             if str(each["Action"]) in shares:
-                [(key, stack)] = each["Condition"]["StringEquals"].items()
-                assert key.endswith(f":ResourceTag/{STACK_TAG}")
-                assert stack == STACK
+                ec2 = str(each["Action"]).startswith("ec2")
+                assert each["Condition"]["StringEquals"] == {
+                    f"{'ec2' if ec2 else 'aws'}:ResourceTag/{STACK_TAG}": STACK,
+                    # With that account alone, and never with everybody. RDS knows no such condition.
+                    **({"ec2:Add/userId": VAULT} if ec2 else {}),
+                }
                 assert [one.split(":")[3] for one in each["Resource"]] == [HOME, AWAY]
 
     def test_without_a_second_account_none_is_reached(self) -> None:
@@ -364,10 +367,17 @@ class TestRoles:
     @pytest.mark.parametrize("role", ["CreateBackupsRole", "CopyBackupsRole"])
     def test_snapshots_are_tagged_only_as_this_stack_s(self, stack: Stack, role: str) -> None:
         tagging = [each for each in statements(stack, role) if each["Action"] == "rds:AddTagsToResource"]
+        if role == "CopyBackupsRole" and not stack.holds("HasCopies"):
+            assert "ec2:CreateTags" not in actions(stack, role)
+            assert tagging == []
+            return
         assert len(tagging) == 2
         for each in tagging:
             assert each["Condition"] == {"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK}}
             assert all("snapshot:*" in resource for resource in as_list(each["Resource"]))
+            # A copy is tagged where it is made. What stands at home is not the copy role's to mark.
+            regions = {resource.split(":")[3] for resource in as_list(each["Resource"])}
+            assert regions == {AWAY if role == "CopyBackupsRole" else HOME}
         [volumes] = [each for each in statements(stack, role) if each["Action"] == "ec2:CreateTags"]
         calls = {
             "CreateBackupsRole": ["CreateSnapshot", "CreateSnapshots"],
@@ -376,6 +386,40 @@ class TestRoles:
         assert volumes["Condition"] == {
             "StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK, "ec2:CreateAction": calls[role]}
         }
+        assert volumes["Resource"].split(":")[3] == (AWAY if role == "CopyBackupsRole" else HOME)
+
+    def test_without_copies_nothing_can_be_copied(self) -> None:
+        for stack in (Stack(), Stack(given={"CopyRegion": AWAY})):
+            named = {one.split(":")[1] for one in actions(stack, "CopyBackupsRole")}
+            copies = {"CopyDBSnapshot", "CopyDBClusterSnapshot", "CopySnapshot"}
+            assert named & copies == (copies if stack.given else set())
+            assert "ExportTableToPointInTime" not in named, "there is no bucket"
+
+    def test_only_who_selects_asks_what_resources_there_are(self) -> None:
+        asking = {
+            "dynamodb:DescribeTable",
+            "dynamodb:ListTables",
+            "ec2:DescribeInstances",
+            "ec2:DescribeVolumes",
+            "rds:DescribeDBClusters",
+            "rds:DescribeDBInstances",
+            "tag:GetResources",
+        }
+        for role in LAMBDA_ROLES:
+            expected = asking if role == "CreateBackupsRole" else set()
+            assert actions(LARGEST, role) & asking == expected
+
+    def test_exports_go_to_a_bucket_of_this_account_alone(self) -> None:
+        """A bucket's name is anybody's, once its owner has deleted it."""
+        touching = [
+            each
+            for role in LAMBDA_ROLES
+            for each in statements(LARGEST, role)
+            if "s3:::exports" in str(each["Resource"])
+        ]
+        assert len(touching) == 4  # listed by two
+        for each in touching:
+            assert each["Condition"]["StringEquals"] == {"aws:ResourceAccount": ACCOUNT}
 
     def test_other_regions_are_open_only_when_there_are_copies(self) -> None:
         def regions(stack: Stack) -> set[str]:

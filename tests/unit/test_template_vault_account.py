@@ -290,7 +290,7 @@ def comes_in(role: str, caller: str, account: str = SOURCE) -> bool:
 @pytest.mark.parametrize(
     ("caller", "roles"),
     [
-        ("night-CopyBackupsRole-1A2B3C4D5E6F", {"VaultRole", "VaultReaderRole"}),
+        ("night-CopyBackupsRole-1A2B3C4D5E6F", {"VaultRole"}),
         ("night-PruneBackupsRole-1A2B3C4D5E6F", {"VaultReaderRole"}),
         ("night-CreateBackupsRole-1A2B3C4D5E6F", set()),
         ("day-CopyBackupsRole-1A2B3C4D5E6F", set()),

@@ -37,6 +37,7 @@ _BACKUP_NAME = re.compile(
     r"(?P<stack>[A-Za-z][A-Za-z0-9-]*)\.(?P<plan>[a-z][a-z0-9]*)\.(?P<slot>\d{8}T\d{6}Z)"
 )
 _DIGEST_LENGTH = 8
+_PLAIN_STACK = re.compile(r"[a-z0-9]+")
 _ATTEMPT = re.compile(r"[1-9][0-9]?")
 
 
@@ -83,8 +84,11 @@ def snapshot_name(mark: Mark, limit: int) -> str:
 
     A copy has its source's Region before the resource's name, so that two stacks which copy to each
     other's Regions never want the same identifier; a further attempt has its number behind it, since the
-    failed copy keeps its own. A name over `limit` is cut in the middle and a digest
-    of the whole put there. No double hyphen, since RDS refuses one.
+    failed copy keeps its own. No double hyphen, since RDS refuses one.
+
+    A name over `limit` is cut in the middle, and a digest of the whole put there. The digest is also in the
+    names of a stack that has a hyphen or a capital letter itself: `a-b` with `c`, `a` with `b-c`, and `A-B`
+    would else want the same.
     """
     resource = name_of(mark.source)
     label = f"{region_of(mark.source)}-{resource}" if mark.copy_of else resource
@@ -92,9 +96,10 @@ def snapshot_name(mark: Mark, limit: int) -> str:
         label += f"-try{mark.attempt}"
     slot = compact_slot(mark.slot).lower()
     head = _squeeze(f"{mark.stack}-{mark.plan}-{label}")
-    if len(head) + 1 + len(slot) <= limit:
+    if _PLAIN_STACK.fullmatch(mark.stack) and len(head) + 1 + len(slot) <= limit:
         return f"{head}-{slot}"
-    digest = hashlib.sha256(f"{head}-{slot}".encode()).hexdigest()[:_DIGEST_LENGTH]
+    whole = "/".join((mark.stack, mark.plan, label, slot))
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:_DIGEST_LENGTH]
     room = limit - len(slot) - len(digest) - 2
     return f"{head[:room].rstrip('-')}-{digest}-{slot}"
 

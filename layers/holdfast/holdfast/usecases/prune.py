@@ -449,13 +449,15 @@ def _objection(backup: Backup, now: PrunePlan) -> str:
     """Why a backup that was to be deleted must stay after all, decided again on what stands this moment."""
     for verdict in now.verdicts:
         if verdict.backup.arn == backup.arn and verdict.backup.mark == backup.mark:
-            why = verdict.reason if verdict.keep else _still_stood_on(backup, now)
+            why = verdict.reason if verdict.keep else _still_stood_on(verdict.backup, now)
             return f"kept after all: {why}" if why else ""
     return "kept after all: right before the call it was not there, or no longer ours"
 
 
 def _still_stood_on(backup: Backup, now: PrunePlan) -> str:
     """What was to be deleted before, and still stands: without this one it could not be restored any more."""
+    if backup.state is not BackupState.AVAILABLE:
+        return ""  # nothing that stands on it can be restored anyway
     for one in (verdict.backup for verdict in now.verdicts):
         is_beside = (source_of(one), one.place) == (source_of(backup), backup.place)
         if is_beside and one.state is BackupState.AVAILABLE and one.base == slot_of(backup):

@@ -1,0 +1,516 @@
+"""Least privilege, enforced: the functions run in their own roles through all that they do; what a role is
+allowed is what its calls need; and what it must not be able to do is denied when it is tried."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from local.house import STACK
+from local.nights import FIRST_NIGHT, read_schedule, run_night
+from local.paths import ROOT
+from local.sandbox import COPY_REGION, HOME_REGION, VAULT_ACCOUNT_ID, Clients
+from local.weather import control
+from local.weather.forecast import Forecast, Quotas
+from tests.e2e.audit import Audit, short_name, sids_of
+from tests.e2e.estate import Estate, estate
+from tests.e2e.handlers import until
+
+NIGHTS = 3
+STAGES = ("create-backups", "copy-backups", "prune-backups")
+FUNCTIONS = (*STAGES, "publish-report", "run-plan")
+SLOT = "2026-10-27T02:00:00Z"
+CROWD = 80
+"""So many snapshots stand beside ours that the quota is asked for."""
+LARGER_CROWD = 95
+"""In the second account, so that it is full there while there is room elsewhere."""
+
+EXEMPT: Mapping[str, str] = {
+    "*/Logs: logs:*": "Lambda writes the logs in the function's name; the embedded cloud's goes to files",
+    "holdfast-RunPlanRole: run/OwnProgress: lambda:GetDurableExecutionState": (
+        "asked for by a run whose history does not fit the payload of an invocation, which this one's does"
+    ),
+    "*/DynamodbExportsRead: dynamodb:DescribeExport": (
+        "asked for while an export is under way or has ended badly; the embedded cloud's are done at once"
+    ),
+    "*/RdsShare: arn:aws:rds:us-east-1:*": (
+        "for a plan that copies to the second account in the stack's own Region; the roles there are of one "
+        "Region, and here of the other"
+    ),
+    "*/AuroraShare: arn:aws:rds:us-east-1:*": "the same; of volumes it shows, which need no listing",
+    "*/KeysUse: kms:ViaService dynamodb.*": (
+        "for tables that are encrypted with a key of the customer's, of which the company has none"
+    ),
+}
+"""What the embedded cloud cannot show, each with its reason. Patterns of what `Audit.superfluous` says."""
+
+EXEMPT_OF_KEYS: Mapping[str, str] = {
+    "*/AlarmsEncrypt: kms:*": "CloudWatch's alarms publish by themselves, which moto's do not"
+}
+NOT_DEPLOYED = {"Traces"}
+"""The statements that stand only where tracing is on. Lambda sends the traces itself."""
+
+
+@pytest.fixture(scope="module")
+def whole(built: None) -> Iterator[Estate]:
+    """Nights and sweeps in which everything is called that Holdfast calls."""
+    with estate() as made:
+        _crowd(made)
+        _nights(made)
+        _sweeps(made)
+        yield made
+
+
+def _crowd(made: Estate) -> None:
+    """Snapshots that people made, in all three places."""
+    made.vault("rds", COPY_REGION).create_db_instance(
+        DBInstanceIdentifier="lodger",
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="postgres",
+        MasterUserPassword="not-a-secret-here",
+    )
+    home = made.cloud.clients
+    for clients, region, instance, crowd in (
+        (home, HOME_REGION, "playground", CROWD),
+        (home, COPY_REGION, "warehouse", CROWD),
+        (made.vault, COPY_REGION, "lodger", LARGER_CROWD),
+    ):
+        for number in range(crowd):
+            clients("rds", region).create_db_snapshot(
+                DBInstanceIdentifier=instance, DBSnapshotIdentifier=f"{instance}-{number}"
+            )
+
+
+def _nights(made: Estate) -> None:
+    schedule = read_schedule(made.cloud, made.house.stack)
+    for night in schedule.instants(FIRST_NIGHT, NIGHTS):
+        run = run_night(made.cloud, schedule, night)
+        assert run.status == "SUCCEEDED", run.error
+        for name in ("prune-backups", "publish-report"):
+            answer = made.in_vault(name, {"plan": "nightly", "slot": f"{night:%Y-%m-%dT%H:%M:%SZ}"})
+            assert not answer.error, answer.payload
+    # What Scheduler cannot start it puts into the queue, in the same role.
+    queue = made.cloud.clients("sqs").get_queue_url(QueueName=f"{STACK}-dead-letters")["QueueUrl"]
+    scheduler = made.cloud.clients.in_role(schedule.role, service="scheduler.amazonaws.com")
+    scheduler("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+
+
+def _sweeps(made: Estate) -> None:
+    made.function("copy-backups", {"plan": "nightly", "hint": True})
+    made.function("prune-backups", {"plan": "nightly", "slot": SLOT, "dry_run": True})
+    for name in FUNCTIONS[:3]:
+        made.function(name, {"plan": "nosuch", "slot": SLOT})
+    made.cloud.clients("lambda").invoke(
+        FunctionName=f"{STACK}-run-plan",
+        Qualifier="live",
+        InvocationType="Event",
+        Payload=b'{"plan": "nosuch"}',
+    )
+    until(lambda: _has_sent_a_dead_letter(made), seconds=120)
+    plan = made.house.default_plan()
+    everything = {"include": ["*"]}
+    made.house.put_plan({**plan, "select": everything})
+    made.function("create-backups", {"plan": "nightly", "slot": SLOT, "dry_run": True})
+    # A second account may keep copies in the Region of the stack too. The roles there are of one Region, so
+    # that this ends when volumes' snapshots have been shared.
+    here = {"region": HOME_REGION, "account": VAULT_ACCOUNT_ID, "keep": {"daily": 1}}
+    made.house.put_plan({**plan, "copies": [*plan["copies"], here]})
+    made.function("copy-backups", {"plan": "nightly", "slot": SLOT})
+    made.house.put_plan(plan)
+    _reach_the_quota(made)
+
+
+def _has_sent_a_dead_letter(made: Estate) -> bool:
+    return any(
+        one["operation"] == "sqs:SendMessage" and "RunPlanRole" in one["role"] for one in made.decisions()
+    )
+
+
+def _reach_the_quota(made: Estate) -> None:
+    """Only then do those who make snapshots ask what it is."""
+    asked = {"plan": "nightly", "slot": "2026-10-28T02:00:00Z"}
+    for function, quota in (
+        ("create-backups", 1),
+        ("create-backups", None),
+        ("copy-backups", 1),
+        ("copy-backups", LARGER_CROWD),
+        ("copy-backups", LARGER_CROWD),
+        ("copy-backups", None),
+    ):
+        quotas = Quotas(instance_snapshots=quota)
+        control.let_it_be(made.cloud.moto.url, Forecast(name=f"room for {quota}", quotas=quotas))
+        made.function(function, asked)
+
+
+@pytest.fixture(scope="module")
+def audit(whole: Estate) -> Audit:
+    policies = whole.policies()
+    return Audit(policies["identity"], policies["resource"], whole.decisions())
+
+
+def ours(audit: Audit) -> list[str]:
+    """The roles of the three templates: of the stack in the second account those of the first speak too."""
+    return [
+        role
+        for role in audit.identity
+        if VAULT_ACCOUNT_ID not in role or short_name(role) in (f"{STACK}-vault", f"{STACK}-vault-reader")
+    ]
+
+
+def left_over(said: list[str], exempt: Mapping[str, str]) -> list[str]:
+    return [one for one in said if not any(fnmatchcase(one, f"*{pattern}") for pattern in exempt)]
+
+
+class TestWhatIsAllowed:
+    """A run under enforcement shows that nothing is missing; its log, that nothing is too much."""
+
+    def test_nothing_that_the_run_needed_was_denied(self, whole: Estate) -> None:
+        denied = {
+            (short_name(one["role"]), one["action"], one["resource"].split(":")[3])
+            for one in whole.decisions()
+            if not one["allowed"]
+        }
+        assert {one for one in denied if one[0] != f"{STACK}-vault"} == set()
+        assert {region for _, _, region in denied} <= {HOME_REGION}, "the copies to here, as they should be"
+
+    def test_the_log_agrees_with_the_policies(self, audit: Audit) -> None:
+        assert len(audit.decisions) > 1000
+        assert audit.disagreements() == []
+
+    def test_no_role_is_allowed_what_no_call_needs(self, audit: Audit) -> None:
+        assert len(ours(audit)) == 8
+        said = [one for role in ours(audit) for one in audit.superfluous(role)]
+        assert left_over(said, EXEMPT) == []
+
+    def test_no_trust_and_no_key_is_wider_than_needed(self, audit: Audit) -> None:
+        asked = {one["policy"] for one in audit.decisions} & audit.resource.keys()
+        stacks = [one for one in asked if VAULT_ACCOUNT_ID not in one or "vault" in one]
+        said = [one for each in stacks for one in audit.superfluous_in(each)]
+        assert left_over(said, EXEMPT_OF_KEYS) == []
+
+    def test_each_exemption_is_needed(self, audit: Audit) -> None:
+        said = [one for role in ours(audit) for one in audit.superfluous(role)]
+        for pattern in EXEMPT:
+            assert any(fnmatchcase(one, f"*{pattern}") for one in said), pattern
+
+    def test_all_statements_of_the_templates_were_judged(self, whole: Estate, audit: Audit) -> None:
+        vault = yaml_parse((ROOT / "template-vault-account.yaml").read_text())
+        there = sids_of(whole.house.stack.template) | sids_of(vault)
+        assert there - audit.sids(ours(audit)) == NOT_DEPLOYED
+
+    @pytest.mark.parametrize(
+        "planted",
+        [
+            {"Sid": "Planted", "Effect": "Allow", "Action": "dynamodb:Scan", "Resource": "*"},
+            {"Sid": "Planted", "Effect": "Allow", "Action": "rds:DeleteDBInstance", "Resource": "*"},
+        ],
+    )
+    def test_a_permission_that_is_added_shows(self, audit: Audit, planted: Mapping[str, Any]) -> None:
+        role = next(one for one in audit.identity if "CreateBackupsRole" in one)
+        document = json.dumps({"Version": "2012-10-17", "Statement": [planted]})
+        more = {**audit.identity, role: {**audit.identity[role], "planted": document}}
+        said = replace(audit, identity=more).superfluous(role)
+        assert any("planted/Planted" in one for one in said)
+
+    def test_a_role_that_is_allowed_less_fails_in_the_cloud(self, whole: Estate) -> None:
+        """And what it may still do is done."""
+        iam = whole.cloud.clients("iam")
+        role = next(one for one in whole.policies()["identity"] if "CreateBackupsRole" in one)
+        asked = {"RoleName": role.rpartition("/")[2], "PolicyName": "create"}
+        document = json.loads(whole.policies()["identity"][role]["create"])
+        fewer = [one for one in document["Statement"] if one["Sid"] != "RdsCreateTags"]
+        iam.put_role_policy(**asked, PolicyDocument=json.dumps({**document, "Statement": fewer}))
+        try:
+            answer = whole.function("create-backups", {"plan": "nightly", "slot": "2026-10-29T02:00:00Z"})
+        finally:
+            iam.put_role_policy(**asked, PolicyDocument=json.dumps(document))
+        report = json.loads(answer.payload)
+        failed = [one for one in report["outcomes"] if one["state"] == "failed"]
+        assert {one["kind"] for one in failed} == {"rds"}
+        assert all("rds:AddTagsToResource" in one["reason"] for one in failed)
+        others = [one["kind"] for one in report["outcomes"] if one["state"] in ("done", "pending")]
+        assert sorted(others) == ["aurora", "dynamodb", "dynamodb", "ebs", "ebs", "ebs"]
+
+
+type Try = Callable[[Clients], object]
+
+DENIALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403"}
+
+INSTANCE = "i-0123456789abcdef0"
+VOLUME = "vol-0123456789abcdef0"
+SNAPSHOT = "snap-0123456789abcdef0"
+ITEM = {"id": {"S": "orders-0"}}
+
+TOUCH_DATA: dict[str, Try] = {
+    "get an item": lambda c: c("dynamodb").get_item(TableName="orders", Key=ITEM),
+    "scan": lambda c: c("dynamodb").scan(TableName="orders"),
+    "put an item": lambda c: c("dynamodb").put_item(TableName="orders", Item=ITEM),
+    "delete an item": lambda c: c("dynamodb").delete_item(TableName="orders", Key=ITEM),
+    "restore a table": lambda c: c("dynamodb").restore_table_from_backup(
+        TargetTableName="stolen",
+        BackupArn="arn:aws:dynamodb:us-east-1:123456789012:table/orders/backup/01234567890123-01234567",
+    ),
+    "list blocks": lambda c: c("ebs").list_snapshot_blocks(SnapshotId=SNAPSHOT),
+    "get a block": lambda c: c("ebs").get_snapshot_block(
+        SnapshotId=SNAPSHOT, BlockIndex=0, BlockToken="token"
+    ),
+    "make a volume": lambda c: c("ec2").create_volume(
+        AvailabilityZone="us-east-1a", SnapshotId=SNAPSHOT, Size=1
+    ),
+    "attach a volume": lambda c: c("ec2").attach_volume(
+        VolumeId=VOLUME, InstanceId=INSTANCE, Device="/dev/sdz"
+    ),
+    "change an instance": lambda c: c("rds").modify_db_instance(
+        DBInstanceIdentifier="billing", MasterUserPassword="another-password"
+    ),
+    "restore an instance": lambda c: c("rds").restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="stolen", DBSnapshotIdentifier="billing-before-upgrade"
+    ),
+}
+DESTROY: dict[str, Try] = {
+    "delete a table": lambda c: c("dynamodb").delete_table(TableName="orders"),
+    "delete an instance": lambda c: c("rds").delete_db_instance(DBInstanceIdentifier="billing"),
+    "delete a cluster": lambda c: c("rds").delete_db_cluster(DBClusterIdentifier="ledger"),
+    "delete a volume": lambda c: c("ec2").delete_volume(VolumeId=VOLUME),
+    "terminate": lambda c: c("ec2").terminate_instances(InstanceIds=[INSTANCE]),
+    "untag a snapshot": lambda c: c("ec2").delete_tags(Resources=[SNAPSHOT], Tags=[{"Key": "holdfast:hold"}]),
+    "untag a database snapshot": lambda c: c("rds").remove_tags_from_resource(
+        ResourceName="arn:aws:rds:us-east-1:123456789012:snapshot:billing-before-upgrade",
+        TagKeys=["holdfast:hold"],
+    ),
+    "tag a volume's snapshot": lambda c: c("ec2").create_tags(
+        Resources=[SNAPSHOT], Tags=[{"Key": "holdfast:stack", "Value": STACK}]
+    ),
+}
+TAKE_OVER: dict[str, Try] = {
+    "make a role": lambda c: c("iam").create_role(RoleName="mine", AssumeRolePolicyDocument="{}"),
+    "widen a role": lambda c: c("iam").put_role_policy(RoleName="r", PolicyName="p", PolicyDocument="{}"),
+    "change a function": lambda c: c("lambda").update_function_code(
+        FunctionName=f"{STACK}-prune-backups", ZipFile=b"zip"
+    ),
+    "change a plan": lambda c: c("ssm").put_parameter(
+        Name=f"/{STACK}/plans/nightly", Type="String", Value="{}", Overwrite=True
+    ),
+    "change the holds": lambda c: c("ssm").put_parameter(
+        Name=f"/{STACK}/holds", Type="String", Value="[]", Overwrite=True
+    ),
+    "be somebody else": lambda c: c("sts").assume_role(
+        RoleArn="arn:aws:iam::111122223333:role/admin", RoleSessionName="mine"
+    ),
+    "decrypt": lambda c: c("kms", COPY_REGION).decrypt(
+        CiphertextBlob=b"secret", KeyId=f"alias/{STACK}-copies"
+    ),
+    "decrypt with what is not there": lambda c: c("kms").decrypt(CiphertextBlob=b"secret", KeyId="nosuch"),
+    "throw a key away": lambda c: c("kms", COPY_REGION).schedule_key_deletion(
+        KeyId=f"alias/{STACK}-copies", PendingWindowInDays=7
+    ),
+}
+CREATE: dict[str, Try] = {
+    "create a backup": lambda c: c("dynamodb").create_backup(TableName="orders", BackupName="mine"),
+    "create a snapshot": lambda c: c("rds").create_db_snapshot(
+        DBInstanceIdentifier="billing", DBSnapshotIdentifier="mine"
+    ),
+    "create a cluster's": lambda c: c("rds").create_db_cluster_snapshot(
+        DBClusterIdentifier="ledger", DBClusterSnapshotIdentifier="mine"
+    ),
+    "create a volume's": lambda c: c("ec2").create_snapshot(VolumeId=VOLUME),
+}
+COPY: dict[str, Try] = {
+    "copy a snapshot": lambda c: c("rds").copy_db_snapshot(
+        SourceDBSnapshotIdentifier="billing-before-upgrade", TargetDBSnapshotIdentifier="mine"
+    ),
+    "copy a volume's": lambda c: c("ec2").copy_snapshot(SourceRegion=HOME_REGION, SourceSnapshotId=SNAPSHOT),
+    "export": lambda c: c("dynamodb").export_table_to_point_in_time(
+        TableArn="arn:aws:dynamodb:us-east-1:123456789012:table/orders", S3Bucket="mine"
+    ),
+    "share a snapshot": lambda c: c("rds").modify_db_snapshot_attribute(
+        DBSnapshotIdentifier="billing-before-upgrade", AttributeName="restore", ValuesToAdd=["all"]
+    ),
+    "share a volume's": lambda c: c("ec2").modify_snapshot_attribute(
+        SnapshotId=SNAPSHOT, Attribute="createVolumePermission", OperationType="add", GroupNames=["all"]
+    ),
+}
+DELETE: dict[str, Try] = {
+    "delete a backup": lambda c: c("dynamodb").delete_backup(
+        BackupArn="arn:aws:dynamodb:us-east-1:123456789012:table/orders/backup/01234567890123-01234567"
+    ),
+    "delete a snapshot": lambda c: c("rds").delete_db_snapshot(DBSnapshotIdentifier="billing-before-upgrade"),
+    "delete a cluster's": lambda c: c("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="s"),
+    "delete a volume's": lambda c: c("ec2").delete_snapshot(SnapshotId=SNAPSHOT),
+}
+LIST: dict[str, Try] = {
+    "list backups": lambda c: c("dynamodb").list_backups(),
+    "list snapshots": lambda c: c("rds").describe_db_snapshots(),
+    "list volumes'": lambda c: c("ec2").describe_snapshots(),
+    "list resources": lambda c: c("resourcegroupstaggingapi").get_resources(),
+}
+PUBLISH: dict[str, Try] = {
+    "publish": lambda c: c("sns").publish(
+        TopicArn=f"arn:aws:sns:us-east-1:123456789012:{STACK}-reports", Message="all is well"
+    )
+}
+INVOKE: dict[str, Try] = {
+    "invoke": lambda c: c("lambda").invoke(FunctionName=f"{STACK}-prune-backups:live", Payload=b"{}")
+}
+ALL = TOUCH_DATA | DESTROY | TAKE_OVER
+MUST_NOT: Mapping[str, Mapping[str, Try]] = {
+    "create-backups": ALL | COPY | DELETE | PUBLISH | INVOKE,
+    "copy-backups": ALL | CREATE | DELETE | PUBLISH | INVOKE,
+    "prune-backups": ALL | CREATE | COPY | PUBLISH | INVOKE,
+    "publish-report": ALL | CREATE | COPY | DELETE | LIST | INVOKE,
+    "run-plan": ALL | CREATE | COPY | DELETE | LIST | PUBLISH,
+}
+
+
+def assert_denied(attempt: Callable[[], object]) -> None:
+    with pytest.raises(ClientError) as refused:
+        attempt()
+    assert refused.value.response["Error"]["Code"] in DENIALS
+    message = refused.value.response["Error"]["Message"]
+    assert "is not authorized to perform" in message
+    assert "has no row" not in message, "it was denied for a lack of knowledge, and not by IAM"
+
+
+@pytest.mark.parametrize(
+    ("function", "what"), [(function, what) for function, tried in MUST_NOT.items() for what in tried]
+)
+def test_what_a_function_must_not_do_is_denied(whole: Estate, function: str, what: str) -> None:
+    clients = whole.as_function(function)
+    assert_denied(lambda: MUST_NOT[function][what](clients))
+
+
+class TestWhatIsDeletedByTags:
+    """The prune role deletes by what a snapshot bears at the moment of the call."""
+
+    @pytest.mark.parametrize(
+        ("tags", "may"),
+        [
+            ({}, False),
+            ({"holdfast:stack": "another"}, False),
+            ({"holdfast:stack": STACK.upper()}, False),
+            ({"holdfast:stack": STACK, "holdfast:hold": "audit"}, False),
+            ({"holdfast:stack": STACK, "holdfast:hold": ""}, False),
+            ({"holdfast:stack": STACK}, True),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["instance", "cluster", "volume"])
+    def test_only_ours_and_not_what_is_held(
+        self, whole: Estate, kind: str, tags: Mapping[str, str], may: bool
+    ) -> None:
+        delete = _made(whole, kind, tags)
+        if may:
+            delete(whole.as_function("prune-backups"))
+        else:
+            assert_denied(lambda: delete(whole.as_function("prune-backups")))
+            delete(whole.cloud.clients)
+
+
+def _made(whole: Estate, kind: str, tags: Mapping[str, str]) -> Try:
+    """Make a snapshot with these tags. Returns how it is deleted."""
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    clients = whole.cloud.clients
+    match kind:
+        case "instance":
+            clients("rds").create_db_snapshot(
+                DBInstanceIdentifier="website", DBSnapshotIdentifier="tried", Tags=listed
+            )
+            return lambda c: c("rds").delete_db_snapshot(DBSnapshotIdentifier="tried")
+        case "cluster":
+            clients("rds").create_db_cluster_snapshot(
+                DBClusterIdentifier="ledger", DBClusterSnapshotIdentifier="tried", Tags=listed
+            )
+            return lambda c: c("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="tried")
+        case _:
+            volume = clients("ec2").describe_volumes()["Volumes"][0]["VolumeId"]
+            made = clients("ec2").create_snapshot(VolumeId=volume)["SnapshotId"]
+            if listed:
+                clients("ec2").create_tags(Resources=[made], Tags=listed)
+            return lambda c: c("ec2").delete_snapshot(SnapshotId=made)
+
+
+class TestSharing:
+    """The copy role gives EBS snapshots to the second account, and to nobody else. RDS has no condition for
+    it: there the tag alone stands against sharing what is not ours."""
+
+    @pytest.mark.parametrize("whom", [{"GroupNames": ["all"]}, {"UserIds": ["444455556666"]}])
+    def test_a_volume_s_snapshot_is_shared_with_no_other(
+        self, whole: Estate, whom: Mapping[str, list[str]]
+    ) -> None:
+        snapshot = _ours(whole)
+        asked = {"SnapshotId": snapshot, "Attribute": "createVolumePermission", "OperationType": "add"}
+        ec2 = whole.as_function("copy-backups")("ec2", COPY_REGION)
+        assert_denied(lambda: ec2.modify_snapshot_attribute(**asked, **whom))
+        ec2.modify_snapshot_attribute(**asked, UserIds=[VAULT_ACCOUNT_ID])
+
+
+def _ours(whole: Estate) -> str:
+    listed = whole.cloud.clients("ec2", COPY_REGION).describe_snapshots(
+        Filters=[{"Name": "tag:holdfast:stack", "Values": [STACK]}]
+    )
+    return str(listed["Snapshots"][0]["SnapshotId"])
+
+
+class TestBuckets:
+    def test_the_exports_are_read_by_none(self, whole: Estate) -> None:
+        bucket = whole.house.copy_bucket
+        listed = whole.cloud.clients("s3", COPY_REGION).list_objects_v2(Bucket=bucket)["Contents"]
+        key = next(one["Key"] for one in listed if "/data/" in one["Key"])
+        for function in FUNCTIONS:
+            s3 = whole.as_function(function)("s3", COPY_REGION)
+            assert_denied(lambda s3=s3: s3.get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_no_record_is_deleted(self, whole: Estate, function: str) -> None:
+        bucket = whole.house.stack.outputs["ReportBucketName"]
+        s3 = whole.as_function(function)("s3")
+        assert_denied(lambda: s3.delete_object(Bucket=bucket, Key="runs/nightly/one.json"))
+        assert_denied(lambda: s3.delete_bucket(Bucket=bucket))
+
+    def test_prune_deletes_under_its_own_prefix_alone(self, whole: Estate) -> None:
+        bucket = whole.house.copy_bucket
+        s3 = whole.as_function("prune-backups")("s3", COPY_REGION)
+        for key in ("holdfast/another/x", "other/x", f"holdfast/{STACK}-two/x"):
+            assert_denied(lambda key=key: s3.delete_object(Bucket=bucket, Key=key))  # type: ignore[misc]
+        s3.delete_object(Bucket=bucket, Key=f"holdfast/{STACK}/x")
+
+    def test_an_absent_record_is_absent_and_what_is_elsewhere_forbidden(self, whole: Estate) -> None:
+        bucket = whole.house.stack.outputs["ReportBucketName"]
+        s3 = whole.as_function("publish-report")("s3")
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            s3.get_object(Bucket=bucket, Key="runs/nosuch")
+        assert_denied(lambda: s3.get_object(Bucket=bucket, Key="turns/nightly.json"))
+
+
+class TestTheSecondAccount:
+    def test_prune_may_look_there_and_not_copy(self, whole: Estate) -> None:
+        prune, copy = (whole.as_function(name) for name in ("prune-backups", "copy-backups"))
+        role = f"arn:aws:iam::{VAULT_ACCOUNT_ID}:role/{STACK}-vault"
+        assert_denied(lambda: prune.assume(role, "mine"))
+        prune.assume(f"{role}-reader", "mine")
+        copy.assume(role, "mine")
+        for name in ("create-backups", "publish-report", "run-plan"):
+            assert_denied(lambda name=name: whole.as_function(name).assume(role, "mine"))  # type: ignore[misc]
+
+    @pytest.mark.parametrize("what", [*TOUCH_DATA, *DESTROY, *DELETE, *TAKE_OVER])
+    def test_the_copying_role_takes_nothing_away_there(self, whole: Estate, what: str) -> None:
+        assert_denied(lambda: (ALL | DELETE)[what](whole.as_copier_in_vault()))
+
+    def test_its_own_stack_pruned_there(self, whole: Estate) -> None:
+        deleted = [
+            one
+            for one in whole.decisions()
+            if VAULT_ACCOUNT_ID in one["role"] and ":Delete" in one["action"] and one["allowed"]
+        ]
+        assert {one["action"] for one in deleted} == {
+            "ec2:DeleteSnapshot",
+            "rds:DeleteDBClusterSnapshot",
+            "rds:DeleteDBSnapshot",
+        }
+        assert {short_name(one["role"]) for one in deleted} == {f"{STACK}-PruneBackupsRole"}

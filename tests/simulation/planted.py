@@ -1,0 +1,200 @@
+"""Bugs to plant in Holdfast, each of which the simulation has to catch: who else would say that it can?
+
+Each is a patch of one function, and names the violations of which at least one has to be found.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from holdfast.core.errors import ProviderError
+from holdfast.core.model import Backup, BackupState, slot_of, source_of
+from holdfast.core.planning import plan_creates
+from holdfast.core.pruning import PrunePlan
+from holdfast.core.report import Report, Status, combine
+from holdfast.usecases import prune
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planted:
+    """`where` is what is patched, with `bug`. `caught` are the rules, one of which finds it. A `rare` one
+    needs many seeds."""
+
+    name: str
+    where: str
+    bug: object
+    caught: frozenset[str]
+    rare: bool = False
+
+
+def _a(name: str, where: str, bug: object, *caught: str) -> Planted:
+    return Planted(name=name, where=where, bug=bug, caught=frozenset(caught), rare=name in _RARE)
+
+
+_RARE = frozenset(
+    {
+        "bases are not kept",
+        "copies are not waited for",
+        "the future is evidence",
+        "the hold list is not read",
+        "unfinished ones are evidence",
+        "a partial listing is trusted",
+        "two may create at a time",
+        "a name is a resource",
+    }
+)
+
+
+def _listed_in_part(
+    self: Any, kind: str, places: Sequence[str], source: str = ""
+) -> dict[str, Sequence[Backup]]:
+    found: dict[str, Sequence[Backup]] = {}
+    for place in places:
+        try:
+            found[place] = self.ports.providers[kind].backups(place, source)
+        except ProviderError:
+            found[place] = ()
+    return found
+
+
+def _anybodys(backup: Backup, home: object, plan: str) -> str:
+    return "" if backup.mark is not None else "not ours"
+
+
+def _whatever_its_age(backup: Backup, now: datetime) -> bool:
+    return backup.state is BackupState.AVAILABLE and backup.mark is not None
+
+
+def _failed_ones_too(backup: Backup, now: datetime) -> bool:
+    states = (BackupState.AVAILABLE, BackupState.FAILED)
+    return backup.state in states and backup.mark is not None and slot_of(backup) <= now
+
+
+def _unfinished_ones_too(backup: Backup, now: datetime) -> bool:
+    states = (BackupState.AVAILABLE, BackupState.CREATING)
+    return backup.state in states and backup.mark is not None and slot_of(backup) <= now
+
+
+def _by_name(backups: Iterable[Backup]) -> dict[tuple[str, str], list[Backup]]:
+    groups: dict[tuple[str, str], list[Backup]] = defaultdict(list)
+    for one in backups:
+        groups[(source_of(one), "")].append(one)
+    return dict(groups)
+
+
+def _blind_combine(
+    stages: Mapping[Any, Report | None], plan: str, slot: datetime, *_: object, **__: object
+) -> Report:
+    whole = {stage: record for stage, record in stages.items() if record is not None}
+    return combine(whole, plan, slot, (), told=True)
+
+
+_EVERYTHING: Callable[[Any, str], Any] = prune._Cloud.everything
+
+PLANTED = (
+    _a(
+        "the floor is forgotten",
+        "holdfast.core.retention._raise_to_floor",
+        lambda *_: None,
+        "floor",
+        "newest",
+    ),
+    _a(
+        "a partial listing is trusted",
+        "holdfast.usecases.prune._Cloud._listed",
+        _listed_in_part,
+        "incomplete listing",
+    ),
+    _a("anybody's backups are ours", "holdfast.core.planning.why_not_ours", _anybodys, "not ours"),
+    _a(
+        "no look before the delete",
+        "holdfast.usecases.prune._Cloud.around",
+        lambda self, backup: _EVERYTHING(self, backup.kind),
+        "no look before the delete",
+    ),
+    _a(
+        "what was created is ignored",
+        "holdfast.usecases.prune._spared",
+        lambda *_: {},
+        "without a backup of this run",
+    ),
+    _a(
+        "copies are not waited for",
+        "holdfast.core.pruning._needed_for_copies",
+        lambda *_: {},
+        "before its copy",
+    ),
+    _a(
+        "bases are not kept", "holdfast.core.pruning._keep_what_others_stand_on", list, "base of an increment"
+    ),
+    _a(
+        "there is no breaker",
+        "holdfast.usecases.prune.tripped",
+        lambda *_: "",
+        "breaker: number",
+        "breaker: unusual",
+        "breaker: share",
+    ),
+    _a(
+        "changes are not told first",
+        "holdfast.usecases.prune.put_off_untold",
+        lambda full, *_: full,
+        "by a retention that was not told",
+    ),
+    _a("the hold list is not read", "holdfast.usecases.prune.hold", lambda backups, _: list(backups), "held"),
+    _a(
+        "the future is evidence",
+        "holdfast.core.retention.is_good",
+        _whatever_its_age,
+        "kept by the rules",
+        "of the future",
+    ),
+    _a(
+        "failed ones are evidence",
+        "holdfast.core.retention.is_good",
+        _failed_ones_too,
+        "floor",
+        "kept by the rules",
+    ),
+    _a(
+        "unfinished ones are evidence",
+        "holdfast.core.retention.is_good",
+        _unfinished_ones_too,
+        "kept by the rules",
+        "floor",
+        "newest",
+    ),
+    _a(
+        "a name is a resource",
+        "holdfast.core.pruning.by_resource",
+        _by_name,
+        "kept by the rules",
+        "floor",
+        "newest",
+    ),
+    _a(
+        "it is not looked before a create",
+        "holdfast.usecases.create.plan_creates",
+        lambda resources, _, request, home: plan_creates(resources, (), request, home),
+        "duplicate",
+    ),
+    _a("ok is blind", "holdfast.core.report.Report.status", property(lambda _: Status.OK), "false ok"),
+    _a("problems are dropped", "holdfast.usecases.publish.combine", _blind_combine, "false ok"),
+    _a("nobody is told", "holdfast.usecases.run._publish", lambda *_: {"status": "ok"}, "no message"),
+    _a(
+        "nothing is copied",
+        "holdfast.usecases.copy.plan_copies",
+        lambda *_: ([], []),
+        "false ok",
+        "not converged",
+    ),
+    _a(
+        "nothing is pruned",
+        "holdfast.usecases.prune.plan_prune",
+        lambda *_: PrunePlan(verdicts=[]),
+        "not converged",
+    ),
+    _a("two may create at a time", "tests.simulation.ports.Turns._is_ours", lambda *_: True, "duplicate"),
+)
