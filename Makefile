@@ -71,21 +71,30 @@ bench: build ## How fast and how large, as ratios
 ##@ Change it
 
 .PHONY: test
-test: build ## All tests (some of them only: make test TESTS=tests/unit)
-	$(PYTHON) -m pytest --numprocesses auto --dist loadgroup --timeout 300 -m 'not slow' $(TESTS)
+test: build ## All tests but the long ones (some of them only: make test TESTS=tests/unit)
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --timeout 300 -m 'not slow and not long' $(TESTS)
+
+.PHONY: prove
+prove: build ## The long tests: permissions, a storm, faults, crashes, Lambda's edges (TESTS= as above)
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --timeout 600 -m 'long and not slow' $(TESTS)
 
 # What the default run does with few examples, with many. restic is compared where it is installed.
 .PHONY: soak
 soak: build ## The long proofs: 5,000 examples each, 1,000 copies, restic, planted bugs, a million backups
 	@command -v restic >/dev/null || echo 'There is no restic here: the comparison with it is skipped.' \
 		'On Debian and Ubuntu: "apt-get install restic".'
-	HYPOTHESIS_PROFILE=long $(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m 'not slow' $(PROPERTIES)
+	HYPOTHESIS_PROFILE=long $(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m 'not slow and not long' $(PROPERTIES)
 	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow -rP tests/differential \
 		tests/integration/test_copies_arrive.py
 	$(MAKE) --no-print-directory mutants gates
 	$(PYTHON) -m local.bench.retention
-	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow tests/simulation
-	$(MAKE) --no-print-directory simulate
+	$(PYTHON) -m pytest --numprocesses auto --timeout 1800 -m slow tests/simulation tests/e2e
+	$(MAKE) --no-print-directory simulate faults
+
+.PHONY: faults
+faults: .venv/made ## Every fault of every call, and a crash at every call
+	$(PYTHON) -m pytest --numprocesses auto --dist load --timeout 1800 -m slow tests/faults \
+		tests/contract/test_retries.py
 
 # A seed that fails is replayed, call by call, by the command that is printed with it.
 .PHONY: simulate
@@ -153,7 +162,7 @@ COMPILE := pip compile --quiet --python-version 3.13 --no-emit-index-url --no-he
 # One after the other, also with -j: each is only worth its time when those before it have passed.
 .PHONY: pr
 pr: ## Everything that has to pass before a change goes in
-	@for target in format-check lint types build test demo; do \
+	@for target in format-check lint types build test prove demo; do \
 		echo "== make $$target"; $(MAKE) --no-print-directory $$target || exit; done
 
 .PHONY: clean

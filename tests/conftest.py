@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from botocore.client import ClientCreator
 from hypothesis import HealthCheck, settings
 
@@ -32,17 +31,6 @@ os.environ.update(
     POWERTOOLS_SERVICE_NAME="holdfast",
     POWERTOOLS_METRICS_NAMESPACE="Holdfast",
 )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests share a process, with `--dist loadgroup`: those that share a cloud, or the services'
-    models. All others fill up whatever process has nothing else to do."""
-    for item in items:
-        suite, file = item.path.parent.name, item.path.stem
-        if suite in ("contract", "differential", "e2e"):
-            cloud = "house" if "house" in getattr(item, "fixturenames", ()) else ""
-            item.add_marker(pytest.mark.xdist_group(cloud or file))
 
 
 def _remember_the_services() -> None:

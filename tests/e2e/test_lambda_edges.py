@@ -24,6 +24,8 @@ from local.sandbox import COPY_REGION, HOME_REGION
 from tests.e2e.handlers import Hurried
 from tests.e2e.wire import Call, Reply, Rule, Wire, in_json
 
+pytestmark = pytest.mark.long
+
 PLAN = "edges"
 STOP_BEFORE_SECONDS = 60
 """A sweep begins nothing with less time left than this, as docs/architecture.md says."""

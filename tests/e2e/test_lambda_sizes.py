@@ -22,6 +22,8 @@ from local.sandbox import HOME_REGION
 from tests.e2e.crowd import Crowd
 from tests.e2e.wire import Call, Wire
 
+pytestmark = pytest.mark.long
+
 MOST_RESOURCES = 10_000
 FEW = 200
 SYNCHRONOUS_BYTES = 6 * 1024 * 1024

@@ -21,6 +21,8 @@ from tests.e2e.audit import Audit, short_name, sids_of
 from tests.e2e.estate import Estate, estate
 from tests.e2e.handlers import until
 
+pytestmark = pytest.mark.long
+
 NIGHTS = 3
 STAGES = ("create-backups", "copy-backups", "prune-backups")
 FUNCTIONS = (*STAGES, "publish-report", "run-plan")

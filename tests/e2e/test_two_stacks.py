@@ -26,6 +26,8 @@ from local.nights import run_stage
 from local.sandbox import COPY_REGION, HOME_REGION, Clients
 from tests.e2e.estate import SHORT, SHORT_COPIES
 
+pytestmark = pytest.mark.long
+
 SECOND = f"{STACK}-nightly"
 FIRST_SLOT = datetime(2026, 7, 1, 2, tzinfo=UTC)
 NIGHTS = 3

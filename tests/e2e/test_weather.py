@@ -16,6 +16,8 @@ from local.sandbox import COPY_REGION, HOME_REGION
 from local.standing import Standing
 from local.storm import Night, Watch
 
+pytestmark = pytest.mark.long
+
 SEED = 1
 NIGHTS = 2
 

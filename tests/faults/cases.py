@@ -7,7 +7,8 @@ from tests.faults import wire
 from tests.faults.codes import DECLARED, EC2, EC2_SERVER_ERRORS, Meaning
 from tests.faults.operations import declared
 from tests.faults.protocols import denial, expiry, internal_error, throttling
-from tests.faults.sites import SITES, Harm, Site
+from tests.faults.sites import SITES
+from tests.faults.sites.site import Harm, Site
 from tests.faults.wire import Fault
 
 

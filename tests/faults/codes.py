@@ -222,4 +222,4 @@ DECLARED: Mapping[str, Mapping[str, Meaning]] = {
     },
 }
 """Every error that a service's model declares for an operation, by the code on the wire. Of what no outcome
-depends on (see `sites.Harm`), no meaning is asked for."""
+depends on (see `sites.site.Harm`), no meaning is asked for."""

@@ -4,14 +4,14 @@ from holdfast.core.report import Stage, State
 from tests.faults.cases import Case
 from tests.faults.codes import Meaning
 from tests.faults.furniture import VAULT
-from tests.faults.sites import Harm
+from tests.faults.sites.site import Harm
 
 _BY_MEANING: dict[Meaning, tuple[State, str]] = {
     Meaning.UNCLEAR: (State.PENDING, "no clear answer: a later sweep looks"),
     Meaning.SLOW: (State.DEFERRED, "AWS took no more at that moment: a later sweep tries again"),
     Meaning.BUSY: (State.PENDING, "a later sweep tries again"),
     Meaning.FULL: (State.DEFERRED, "no copy slot is free: a later sweep tries again"),
-    Meaning.STALE: (State.FAILED, "expired"),
+    Meaning.STALE: (State.PENDING, "the credentials had expired: the next sweep has new ones"),
     Meaning.TAKEN: (State.FAILED, "a snapshot of that name stands already"),
     Meaning.DENIED: (State.FAILED, "not permitted: see the function's role"),
     Meaning.KEY: (State.FAILED, "its policy and the role of the function both have to allow it"),
@@ -36,9 +36,9 @@ def expected(case: Case) -> tuple[State, str]:
     if meaning is not Meaning.GONE:
         return _BY_MEANING[meaning]
     if site.harm is Harm.LISTING or site.what == "right-before":
-        return State.FAILED, ""  # what a listing does not find is no resource
+        return State.FAILED, "could not be listed"  # what a listing does not find is no resource
     if site.stage is Stage.CREATE:
-        return State.SKIPPED, "gone since it was listed"
+        return State.FAILED, "it was listed, and is not there"
     if site.stage is Stage.PRUNE:
         return State.SKIPPED, _GONE_ALREADY
     if site.name.startswith("dynamodb."):

@@ -4,23 +4,40 @@ A seed that fails is run again, call by call, with `--one SEED --trace`.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from os import process_cpu_count
 
+from tests.simulation.judge import Violation
 from tests.simulation.nights import Result, simulate
 
-_CHUNK = 20
-_MOST_SEEDS = 10
+_CHUNK = 10
+_EVERY = 500
+"""Runs between two lines of progress."""
+
+_NOT_ABOUT_DELETING = frozenset(
+    {
+        "duplicate",
+        "false ok",
+        "made by the wrong stage",
+        "made without a mark",
+        "messages",
+        "no message",
+        "not converged",
+        "the simulation broke",
+    }
+)
 
 
 @dataclass(slots=True)
 class Sum:
-    """What many runs came to."""
+    """What many runs came to. `failing` has the seeds by the rule that they broke."""
 
     runs: int = 0
     nights: int = 0
@@ -49,8 +66,7 @@ class Sum:
     @property
     def unsafe(self) -> int:
         """How many runs deleted what must stay."""
-        others = {"duplicate", "false ok", "not converged", "no message", "messages"}
-        return self.seeds(*(rule for rule in self.failing if rule not in others))
+        return self.seeds(*(rule for rule in self.failing if rule not in _NOT_ABOUT_DELETING))
 
 
 def main() -> int:
@@ -59,12 +75,18 @@ def main() -> int:
         return _one(options.one, options.trace)
     started = time.monotonic()
     total = Sum()
-    for result in _results(range(options.seed, options.seed + options.runs), options.processes):
-        total.add(result)
-        if total.runs % 1000 == 0:
-            print(f"{total.runs} runs, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    interrupted = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with _results(range(options.seed, options.seed + options.runs), options.processes) as results:
+            for result in results:
+                total.add(result)
+                _tell(result, total, time.monotonic() - started)
+    except KeyboardInterrupt:
+        interrupted = True
+        print(f"interrupted after {total.runs} of {options.runs} runs")
     _print(total, options.seed, time.monotonic() - started)
-    return 1 if total.failing else 0
+    return 1 if total.failing or interrupted else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,12 +99,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _results(seeds: range, processes: int) -> Iterable[Result]:
+@contextmanager
+def _results(seeds: range, processes: int) -> Iterator[Iterator[Result]]:
     if processes == 1:
-        yield from map(simulate, seeds)
+        yield map(_simulated, seeds)
         return
-    with get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(simulate, seeds, chunksize=_CHUNK)
+    with get_context("spawn").Pool(processes, initializer=_leave_interrupts_to_the_parent) as pool:
+        yield pool.imap_unordered(_simulated, seeds, chunksize=_CHUNK)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _simulated(seed: int) -> Result:
+    """A mistake of the simulation's own is a failure of its seed, and does not cost the others."""
+    try:
+        return simulate(seed)
+    except Exception as error:  # noqa: BLE001
+        broke = Violation("the simulation broke", f"{type(error).__name__}: {error}")
+        return Result(seed=seed, violations=[broke])
+
+
+def _tell(result: Result, total: Sum, seconds: float) -> None:
+    """Progress, and each failure as it comes."""
+    for violation in result.violations:
+        print(f"seed {result.seed}: {violation.rule}: {violation.text}", file=sys.stderr, flush=True)
+    if total.runs % _EVERY == 0:
+        failing = len({seed for seeds in total.failing.values() for seed in seeds})
+        line = f"{total.runs} runs, {total.faults.total()} faults, {failing} failing, {seconds:.0f} s"
+        print(line, file=sys.stderr, flush=True)
 
 
 def _one(seed: int, trace: bool) -> int:
@@ -110,7 +156,7 @@ def _print(total: Sum, seed: int, seconds: float) -> None:
     )
     for rule, seeds in sorted(total.failing.items()):
         print(f"FAILED {rule}: {len(seeds)} runs")
-        for one in sorted(seeds)[:_MOST_SEEDS]:
+        for one in sorted(seeds):
             print(f"  python -m tests.simulation --one {one} --trace")
 
 

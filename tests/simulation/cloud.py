@@ -23,7 +23,8 @@ class Life:
     """What the truth knows of one backup. Times are the simulation's seconds.
 
     `owner` is the stack that really made it, and empty for people's. `incarnation` tells the resources of one
-    name apart, whatever ids AWS tells. `ready_at` is when it ends being created, and `fails` how.
+    name apart, whatever ids AWS tells. `ready_at` is when it ends being created, and `fails` how. Listings
+    show it from `seen_from` on; `maker` is whoever made it.
     """
 
     arn: str
@@ -39,6 +40,7 @@ class Life:
     available_at: float | None = None
     gone_at: float | None = None
     seen_from: float = 0.0
+    maker: Process | None = None
     copied_from: str = ""
 
 
@@ -68,6 +70,20 @@ class Pace:
 PROMPT = Pace()
 
 
+@dataclass(frozen=True, slots=True)
+class _Ghost:
+    """A backup that is gone, and that listings still show."""
+
+    backup: Backup
+    until: float
+    deleter: Process | None
+
+
+def _came_before(other: Process | None, process: Process) -> bool:
+    """Whether the other one did the same stage's work, and has ended."""
+    return other is not None and other.dead and (other.name, other.where) == (process.name, process.where)
+
+
 class SimulatedCloud(FakeCloud):
     """`judge` is asked at each deletion, before it takes effect."""
 
@@ -82,7 +98,8 @@ class SimulatedCloud(FakeCloud):
         self._at: dict[tuple[str, str], dict[str, _Standing]] = {}
         self._by_source: dict[str, list[Life]] = {}
         self._unfinished: dict[str, Life] = {}
-        self._ghosts: list[tuple[float, Backup]] = []
+        self._unseen: list[Life] = []
+        self._ghosts: list[_Ghost] = []
 
     # What stands, as it really is.
 
@@ -144,6 +161,19 @@ class SimulatedCloud(FakeCloud):
             life.ready_at = self.gate.seconds
         self.settle()
 
+    def catch_up(self, process: Process) -> None:
+        """A process begins to look: listings show it what the ended ones of its stage have made and deleted.
+
+        So a lag never outlasts the time between two sweeps of a stage. It stays within a sweep, and between
+        stages and deliveries that overlap.
+        """
+        if self._unseen:
+            self._unseen = [life for life in self._unseen if life.seen_from > self.gate.seconds]
+            for life in self._unseen:
+                if _came_before(life.maker, process):
+                    life.seen_from = self.gate.seconds
+        self._ghosts = [one for one in self._ghosts if not _came_before(one.deleter, process)]
+
     # What people do.
 
     def put_resource(self, kind: str, name: str, tags: Mapping[str, str], **how: object) -> Resource:
@@ -175,7 +205,7 @@ class SimulatedCloud(FakeCloud):
         if not KINDS[kind].tagged and mark.copy_of:
             known = replace(mark, resource_id=backup.resource_id)
             standing.backup = replace(backup, base=base, mark=known)
-        made_at = (mark.slot - self.gate.start).total_seconds() + 300
+        made_at = min(0.0, (mark.slot - self.gate.start).total_seconds()) + 300
         self._remember(standing, made_at, owner)
         return standing.backup
 
@@ -207,8 +237,9 @@ class SimulatedCloud(FakeCloud):
                 and self.lives[one.backup.arn].seen_from <= now
             ]
             if self._ghosts:
-                self._ghosts = [ghost for ghost in self._ghosts if ghost[0] > now]
-                found += [one for _, one in self._ghosts if self._matches(one, kind, region, source)]
+                self._ghosts = [ghost for ghost in self._ghosts if ghost.until > now]
+                ghosts = [ghost.backup for ghost in self._ghosts]
+                found += [one for one in ghosts if self._matches(one, kind, region, source)]
             if self.gate.odds is not CALM and len(found) > 1:
                 self.gate.random.shuffle(found)
                 if self.gate.random.random() < 0.02:
@@ -252,7 +283,8 @@ class SimulatedCloud(FakeCloud):
         now = self.gate.seconds
         self.lives[backup.arn].gone_at = now
         if self._lags(backup.kind):
-            self._ghosts.append((now + self.gate.random.random() * self.pace.lag, backup))
+            until = now + self.gate.random.random() * self.pace.lag
+            self._ghosts.append(_Ghost(backup, until, self.gate.process))
         for copy in self._in_flight(KINDS[backup.kind].laws.service):
             if copy.copied_from == backup.arn:
                 life = self.lives[copy.backup.arn]
@@ -290,7 +322,8 @@ class SimulatedCloud(FakeCloud):
         if self._happens(pace.stuck):
             life.ready_at = NEVER
         if self._lags(kind):
-            life.seen_from = self.gate.seconds + random.random() * pace.lag
+            life.seen_from, life.maker = self.gate.seconds + random.random() * pace.lag, process
+            self._unseen.append(life)
         if life.fails:
             self.gate.fault("backup ends as failed", standing.backup.arn)
         if life.ready_at == NEVER:

@@ -32,13 +32,18 @@ _MORE_KEYS = {
 
 @dataclass(slots=True, kw_only=True)
 class Deployment:
-    """`where` names it. With `inside` it stands in that other account, and its Regions are that one's."""
+    """`where` names it. With `inside` it stands in that other account, and its Regions are that one's.
+
+    `underway` has the plan and slot of each run that goes on, `twice` those of which two ever did at once.
+    """
 
     where: str
     home: Home
     gate: Gate
     cloud: SimulatedCloud
     inside: str = ""
+    underway: list[tuple[str, str]] = field(default_factory=list)
+    twice: set[tuple[str, str]] = field(default_factory=set)
     plans: Plans = field(init=False)
     records: Records = field(init=False)
     turns: Turns = field(init=False)
@@ -48,6 +53,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.plans, self.records, self.turns = Plans(self.gate), Records(self.gate), Turns(self.gate)
+        self.turns.taken_by = self.cloud.catch_up
         self.notifier, self.holds = Notifier(self.gate), HoldList(self.gate)
         made: Callable[[str], Provider] = lambda kind: provider_for(self.cloud, kind)  # noqa: E731
         if self.inside:
@@ -68,11 +74,10 @@ class Deployment:
         self,
         stage: Stage,
         event: Mapping[str, object],
-        run: object = None,
         approved: frozenset[str] = frozenset(),
     ) -> dict[str, object]:
         """What a stage's function does with an event. Raises `StageCrashed` when it raised or died."""
-        with self.gate.within(str(stage), run) as process:
+        with self.gate.within(str(stage)) as process:
             process.approved = approved
             self._begin(process)
             try:
@@ -87,6 +92,7 @@ class Deployment:
 
     def _begin(self, process: Process) -> None:
         process.where, process.stack, process.home = self.where, self.home.stack, self.home
+        self.cloud.catch_up(process)
 
     def _handle(self, stage: Stage, event: Mapping[str, object], process: Process) -> dict[str, object]:
         request = parse_request(event, self._clock_of(process), also=_MORE_KEYS[stage])
@@ -154,14 +160,23 @@ class Execution:
     late: bool = False
     remembered: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     ended: str = ""
-    doubtful: bool = False
     _position: int = 0
 
     def run(self) -> str:
         """To its end, as often as it dies. How it ended: `ok`, `failed` after its message, or `crashed`."""
+        this, underway = (str(self.event["plan"]), str(self.event["slot"])), self.deployment.underway
+        if this in underway:
+            self.deployment.twice.add(this)
+        underway.append(this)
+        try:
+            return self._to_its_end()
+        finally:
+            underway.remove(this)
+
+    def _to_its_end(self) -> str:
         while True:
             self._position = 0
-            with self.deployment.gate.within("run", self, lifetime=FAR) as process:
+            with self.deployment.gate.within("run", lifetime=FAR) as process:
                 try:
                     self._run()
                 except Killed as death:
@@ -192,7 +207,7 @@ class Execution:
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         def call() -> dict[str, object]:
             try:
-                return {"answer": self.deployment.invoke(stage, payload, self)}
+                return {"answer": self.deployment.invoke(stage, payload)}
             except StageCrashed as error:
                 return {"crash": str(error)}
 

@@ -49,8 +49,8 @@ class Process:
 
     `skew` is how far its clock is ahead. `where` names the deployment, `stack` its stack. `plan` and
     `request` are known once it has read them, `approved` what a person read whose digest it was given.
-    `faults` counts what went wrong in it. `run` is the execution that invoked it. `unlisted` has the kinds
-    of which a whole listing failed, `looked` the resources that it has looked at and not deleted from since.
+    `faults` counts what went wrong in it. `unlisted` has the kinds of which a whole listing failed,
+    `looked` the resources that it has looked at and not deleted from since.
     """
 
     name: str
@@ -58,7 +58,6 @@ class Process:
     began: float
     ends_at: float
     skew: float = 0.0
-    run: object = None
     where: str = ""
     stack: str = ""
     home: Home | None = None
@@ -106,8 +105,10 @@ _ERRORS: dict[str, tuple[type[Exception], ...]] = {
 _LOSABLE = frozenset({"create", "copy", "delete", "save", "tell", "publish"})
 """Operations whose answer may be lost after they took effect."""
 
-
 _CHANGES = frozenset({"create", "copy", "delete"})
+_LISTINGS = frozenset({"resources", "backups"})
+_TAKING_TURNS = frozenset({"create", "copy"})
+"""The stages of which two sweeps never act at the same time."""
 
 
 def made_up(error: type[Exception], subject: str, operation: str) -> Exception:
@@ -166,12 +167,10 @@ class Gate:
         self.note(f"!! {kind}: {about}")
 
     @contextmanager
-    def within(self, name: str, run: object = None, lifetime: float = LIFETIME) -> Iterator[Process]:
+    def within(self, name: str, lifetime: float = LIFETIME) -> Iterator[Process]:
         """A new process, which makes all calls until it is over."""
         self._made += 1
-        process = Process(
-            name=name, number=self._made, began=self.seconds, ends_at=self.seconds + lifetime, run=run
-        )
+        process = Process(name=name, number=self._made, began=self.seconds, ends_at=self.seconds + lifetime)
         if self.odds is not CALM:
             process.skew = self.random.choice((0.0, 0.0, 0.0, 45.0, -90.0, 200.0, -200.0))
         self.processes.append(process)
@@ -192,11 +191,12 @@ class Gate:
         self._live(process)
         dies = self.calls == self.crash_at
         error = None
+        late = operation in _CHANGES or (process.name in _TAKING_TURNS and self._late_listing(operation))
         if self.odds is CALM:
             self.seconds += 0.05
         else:
             dies = dies or self.random.random() < self.odds.death
-            if operation not in _CHANGES:
+            if not late:
                 self._let_pass(process)
             error = self._weather(operation, subject, kind, place)
         if dies and not self._dies_late(operation):
@@ -205,7 +205,7 @@ class Gate:
             self.fault(f"{operation}: {type(error).__name__}", subject)
             raise error
         result = effect()
-        if operation in _CHANGES and self.odds is not CALM:
+        if late and self.odds is not CALM:
             self._let_pass(process)
         if self.trace is not None:
             self.note(f"{operation} {kind} {place} {subject}: {_short(result)}")
@@ -215,6 +215,10 @@ class Gate:
             self.fault(f"{operation}: answer lost", subject)
             raise self._lost(operation, subject, kind)
         return result
+
+    def _late_listing(self, operation: str) -> bool:
+        """Whether a listing shows what was, since its answer is slow."""
+        return operation in _LISTINGS and self.odds is not CALM and self.random.random() < 0.5
 
     def _dies_late(self, operation: str) -> bool:
         if self.crash_at:
@@ -235,7 +239,8 @@ class Gate:
         """Time passes, and others act.
 
         What changes the cloud takes effect at once, and is slow only in its answer: between the last look, or
-        the question for the turn, and that call nobody can be kept out.
+        the question for the turn, and that call nobody can be kept out. A listing may be slow in its answer
+        too, where turns keep others out.
         """
         random, odds = self.random, self.odds
         self.seconds += random.random() * 0.4

@@ -1,17 +1,15 @@
-"""What must never happen, judged at the moment at which it happens, on what really stands.
+"""What must never be made or deleted, judged at the moment at which it happens, on what really stands.
 
 Each guard of `docs/retention.md` is judged at every deletion that takes effect, by the rules as `rules` says
 them and by the truth of the cloud: never by Holdfast's own records.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from holdfast.core.holds import Hold
-from holdfast.core.model import Backup, BackupState, Home, Plan, Request, Resource, Retention
-from holdfast.core.report import Report, Stage
-from holdfast.ports import Message
+from holdfast.core.model import Backup, BackupState, Home, Plan, Request, Retention
 from tests.simulation import rules
 from tests.simulation.cloud import Life, SimulatedCloud
 from tests.simulation.gate import Gate, Process
@@ -19,7 +17,7 @@ from tests.simulation.gate import Gate, Process
 FEW = 20
 
 type RunKey = tuple[str, str, datetime]
-"""A stack, a plan and a slot."""
+"""A deployment, a plan and a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,14 @@ class Truth:
 
     `first` is when it was first heard of, in seconds. `lacking` has the resources without a backup when
     create_backups last wrote its record, `decided` is the plan by which was pruned, `unlisted` whether the
-    last pruning of an execution could not list all.
+    last pruning could not list all. Of its deletions `deleted` has the slot of the whole backup that each
+    stood on, `standing` how many backups stood before the first.
     """
 
     first: float
     lacking: set[str] = field(default_factory=set)
     decided: Plan | None = None
-    unlisted: dict[int, bool] = field(default_factory=dict)
+    unlisted: bool = False
     deleted: list[tuple[Life, str]] = field(default_factory=list)
     standing: int = 0
 
@@ -56,16 +55,11 @@ class Judge:
     cloud: SimulatedCloud = field(init=False)
     found: list[Violation] = field(default_factory=list)
     deletes: int = 0
-    oks: int = 0
     runs: dict[RunKey, Truth] = field(default_factory=dict)
     told: dict[tuple[str, str], list[tuple[datetime, Retention]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    changed_at: dict[str, float] = field(default_factory=dict)
-    plans_changed_at: dict[tuple[str, str], float] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
-    statuses: Counter[str] = field(default_factory=Counter)
-    messages: Counter[int] = field(default_factory=Counter)
 
     def blame(self, rule: str, text: str) -> None:
         self.gate.note(f"** {rule}: {text}")
@@ -128,7 +122,7 @@ class Judge:
         if not self._is_theirs(life, plan, process, home):
             return
         self._judge_looks(life, process)
-        location = self._location(life, home, plan)
+        location = self.location(life, home, plan)
         before = [one for one in location if one.arn != backup.arn]
         if backup.state is BackupState.REMNANT:
             return
@@ -167,7 +161,7 @@ class Judge:
         names = (backup.arn, f"{backup.source.rpartition('/')[2]}/{backup.id}")
         return backup.kind == "dynamodb" and any(one.backups in names for one in self.holds)
 
-    def _location(self, life: Life, home: Home, plan: Plan, place: str = "") -> list[Backup]:
+    def location(self, life: Life, home: Home, plan: Plan, place: str = "") -> list[Backup]:
         """What stands of ours of the same resource in a place, the same one if none is named."""
         return [
             one
@@ -215,7 +209,7 @@ class Judge:
                 continue
             if "@" not in rule.place and life.copied_from:
                 continue
-            there = self._location(life, home, plan, rule.place)
+            there = self.location(life, home, plan, rule.place)
             of_slot = [one for one in there if rules.slot(one) == rules.slot(backup)]
             if any(
                 one.state is BackupState.CREATING and self.cloud.lives[one.arn].copied_from == life.arn
@@ -226,7 +220,7 @@ class Judge:
                 continue
             if any(one.state is BackupState.AVAILABLE for one in of_slot):
                 continue
-            here = self._location(life, home, plan)
+            here = self.location(life, home, plan)
             if rules.slot(backup) in rules.wanted(here, there, rule, plan, request.slot):
                 self.blame("before its copy", f"{life.arn} to {rule.place}")
 
@@ -300,131 +294,3 @@ class Judge:
         while base is not None:
             when, base = base, bases.get(base)
         return when.isoformat()
-
-    # --- telling
-
-    def saved(self, report: Report) -> None:
-        """A stage's record was written."""
-        process = self.gate.process
-        if process is None or process.plan is None or process.request is None:
-            return
-        run = self.run(process)
-        if report.stage is Stage.CREATE and process.plan.vault_of is None:
-            run.lacking = self._lacking(process, report.slot)
-            self.gate.note(f"in truth without a backup: {sorted(run.lacking)}")
-        if report.stage is Stage.PRUNE:
-            run.decided = process.plan if not process.request.approve else run.decided
-            run.unlisted[id(process.run)] = bool(process.unlisted)
-
-    def _lacking(self, process: Process, when: datetime) -> set[str]:
-        """The resources that had no backup of the slot at any time since the sweep began."""
-        assert process.plan is not None
-        return {
-            self.cloud.incarnation_of(one.arn)
-            for one in self.protected(process.plan)
-            if not self._was_there(one, process.plan, process.stack, when, "", process.began)
-        }
-
-    def protected(self, plan: Plan) -> list[Resource]:
-        """What a plan is to back up now."""
-        return [
-            one for one in self.cloud.resources_now() if rules.protected(one, plan.select, plan.select.types)
-        ]
-
-    def _was_there(
-        self, one: Resource, plan: Plan, stack: str, when: datetime, place: str, since: float
-    ) -> bool:
-        """Whether a good backup of the slot stood in the place (else at home) at some time since then."""
-        self.cloud.settle()
-        incarnation = self.cloud.incarnation_of(one.arn)
-        return any(
-            life.available_at is not None
-            and (life.gone_at is None or life.gone_at >= since)
-            and life.place == (place or one.region)
-            for life in self.cloud.lives_of(one.arn)
-            if life.incarnation == incarnation
-            and life.owner == stack
-            and life.mark is not None
-            and (life.mark.plan, life.mark.slot) == (plan.name, when)
-        )
-
-    def published(self, message: Message, process: Process) -> None:
-        """A message went out."""
-        assert process.request is not None
-        status = message.attributes["status"]
-        self.statuses[status] += 1
-        self.messages[id(process.run)] += 1
-        run = self.run(process)
-        if run.decided is not None and process.home is not None:
-            retention = run.decided.retention(process.home.region)
-            self.told[(process.where, process.request.plan)].append((process.request.slot, retention))
-        if status == "ok":
-            self.oks += 1
-            self._judge_ok(run, process)
-
-    def _judge_ok(self, run: Truth, process: Process) -> None:
-        """Nothing that the plan wants may be missing."""
-        assert process.request is not None
-        stack, request = process.stack, process.request
-        plan = run.decided
-        if plan is None:
-            self.blame("false ok", "nothing was pruned, nor was it tried")
-            return
-        if self.plans_changed_at.get((process.where, request.plan), -1.0) >= run.first:
-            return
-        if run.unlisted.get(id(process.run)):
-            self.blame("false ok", "not all could be listed for pruning")
-        if plan.vault_of:
-            self._judge_ok_of_vault(plan, request, stack)
-            return
-        covered = [one for one in self.protected(plan) if self.changed_at.get(one.arn, -1.0) < run.first]
-        for one in covered:
-            if not self._was_there(one, plan, stack, request.slot, "", run.first):
-                self.blame("false ok", f"no backup of {one.arn}")
-                continue
-            for rule in plan.copies:
-                if rules.carried(one.kind, rule):
-                    self._judge_copied(one, rule.place, plan, stack, run, request)
-
-    def _judge_copied(
-        self, one: Resource, place: str, plan: Plan, stack: str, run: Truth, request: Request
-    ) -> None:
-        rule = next(each for each in plan.copies if each.place == place)
-        incarnation = self.cloud.incarnation_of(one.arn)
-        sample = next(
-            (
-                life
-                for life in self.cloud.lives_of(one.arn)
-                if life.incarnation == incarnation and life.owner == stack
-            ),
-            None,
-        )
-        if sample is None:
-            return
-        home = Home(stack=stack, region=one.region)
-        here = self._location(sample, home, plan, rules.source_of_copies(rule, one.region))
-        here = [each for each in here if each.is_copy == (each.place != one.region)]
-        there = self._location(sample, home, plan, place)
-        for when in rules.wanted(here, there, rule, plan, request.slot):
-            if when != request.slot and one.kind == "dynamodb":
-                continue  # an earlier instant may lie before what can be exported
-            if not self._was_there(one, plan, stack, when, place, run.first):
-                self.blame("false ok", f"no copy of {one.arn} of {when} in {place}")
-
-    def _judge_ok_of_vault(self, plan: Plan, request: Request, stack: str) -> None:
-        good: dict[str, Backup] = {}
-        first: dict[str, Backup] = {}
-        for one in sorted((each for each in self.cloud.truth() if each.mark), key=rules.slot):
-            life = self.cloud.lives[one.arn]
-            ours = "@" in one.place and life.owner == stack and one.mark and one.mark.plan == plan.name
-            if not ours or rules.slot(one) > request.slot:
-                continue
-            first.setdefault(one.source, one)
-            if one.state is BackupState.AVAILABLE:
-                good[one.source] = one
-        if not first:
-            self.blame("false ok", "no copy stands in the vault")
-        for source, oldest in first.items():
-            newest = good.get(source, oldest)
-            if request.slot - rules.slot(newest) > timedelta(hours=plan.rpo_hours) and not newest.held:
-                self.blame("false ok", f"no copy of {source} in the vault since {rules.slot(newest)}")

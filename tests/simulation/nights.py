@@ -34,12 +34,12 @@ class Result:
 
     seed: int
     violations: list[Violation]
-    faults: Counter[str]
-    deletes: int
-    messages: int
-    oks: int
-    calls: int
-    nights: int
+    faults: Counter[str] = field(default_factory=Counter)
+    deletes: int = 0
+    messages: int = 0
+    oks: int = 0
+    calls: int = 0
+    nights: int = 0
     trace: list[str] = field(default_factory=list)
 
     @property
@@ -63,8 +63,8 @@ def simulate(seed: int, *, trace: bool = False) -> Result:
         violations=world.judge.found,
         faults=world.gate.faults,
         deletes=world.judge.deletes,
-        messages=world.judge.statuses.total(),
-        oks=world.judge.oks,
+        messages=world.messages.statuses.total(),
+        oks=world.messages.statuses["ok"],
         calls=world.gate.calls,
         nights=nights + CALM_NIGHTS,
         trace=world.gate.trace or [],
@@ -228,7 +228,7 @@ def _calm(world: World) -> None:
 def _has_nothing(world: World, plan: Plan) -> bool:
     """A plan that protects nothing is refused, and so is one that keeps nothing for another account."""
     if plan.vault_of is None:
-        return not world.judge.protected(plan)
+        return not world.messages.protected(plan)
     return not _in_vault(world, plan)
 
 
@@ -242,7 +242,7 @@ def _is_overdue(world: World, plan: Plan, slot: datetime) -> bool:
     if plan.vault_of is None:
         return False
     main = world.main.plans.plans["nightly"]
-    served = {one.arn for one in world.judge.protected(main)}
+    served = {one.arn for one in world.messages.protected(main)}
     if all(rule.place != vault_place() for rule in main.copies):
         return True
     return any(one.source not in served for one in _in_vault(world, plan))

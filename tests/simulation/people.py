@@ -99,7 +99,7 @@ def meddle_with_holds(world: World, _event: dict[str, object]) -> None:
 def add_thing(world: World, _event: dict[str, object]) -> None:
     one = add_resource(world, world.random.choice(("dynamodb", "rds", "aurora", "ebs")))
     world.cloud.delay(one.arn, 600)
-    world.judge.changed_at[one.arn] = world.gate.seconds
+    world.messages.changed_at[one.arn] = world.gate.seconds
 
 
 def remove_thing(world: World, _event: dict[str, object]) -> None:
@@ -109,7 +109,7 @@ def remove_thing(world: World, _event: dict[str, object]) -> None:
     one = world.random.choice(things)
     world.gate.note(f"removes {one.arn}")
     world.cloud.remove_resource(one.arn)
-    world.judge.changed_at[one.arn] = world.gate.seconds
+    world.messages.changed_at[one.arn] = world.gate.seconds
     if one.kind != "ebs" and world.random.random() < 0.6:
         world.gate.note("and makes another one of that name")
         again = add_resource(world, one.kind, name_of(one.arn))
@@ -123,7 +123,7 @@ def stop_or_start(world: World, _event: dict[str, object]) -> None:
     one = world.random.choice(things)
     unready = "" if one.unready else "it is stopped"
     world.cloud.set_state(one.arn, unready=unready, transient=world.random.random() < 0.5)
-    world.judge.changed_at[one.arn] = world.gate.seconds
+    world.messages.changed_at[one.arn] = world.gate.seconds
 
 
 def change_plan(world: World, event: dict[str, object]) -> None:
@@ -140,13 +140,13 @@ def change_plan(world: World, event: dict[str, object]) -> None:
         plan = replace(plan, copies=plan.copies[1:])
     world.gate.note(f"changes {where.where}'s plan {name} to {plan.keep} {[r.keep for r in plan.copies]}")
     where.plans.plans[name] = plan
-    world.judge.plans_changed_at[(where.where, name)] = world.gate.seconds
+    world.messages.plans_changed_at[(where.where, name)] = world.gate.seconds
 
 
 def break_plan(world: World, event: dict[str, object]) -> None:
     broken = world.main.plans.broken
     (broken.discard if event["plan"] in broken else broken.add)(str(event["plan"]))
-    world.judge.plans_changed_at[("main", str(event["plan"]))] = world.gate.seconds
+    world.messages.plans_changed_at[("main", str(event["plan"]))] = world.gate.seconds
 
 
 def approve(world: World, event: dict[str, object]) -> None:

@@ -4,10 +4,12 @@ Each is a patch of one function, and names the violations of which at least one 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from unittest.mock import patch
 
 from holdfast.core.errors import ProviderError
 from holdfast.core.model import Backup, BackupState, slot_of, source_of
@@ -15,22 +17,31 @@ from holdfast.core.planning import plan_creates
 from holdfast.core.pruning import PrunePlan
 from holdfast.core.report import Report, Status, combine
 from holdfast.usecases import prune
+from holdfast.usecases.sweep import always
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planted:
-    """`where` is what is patched, with `bug`. `caught` are the rules, one of which finds it. A `rare` one
-    needs many seeds."""
+    """`patches` are what is patched, and with what. `caught` are the rules, one of which finds it. A `rare`
+    one needs many seeds."""
 
     name: str
-    where: str
-    bug: object
+    patches: Mapping[str, object]
     caught: frozenset[str]
     rare: bool = False
 
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for where, bug in self.patches.items():
+                stack.enter_context(patch(where, bug))
+            yield
 
-def _a(name: str, where: str, bug: object, *caught: str) -> Planted:
-    return Planted(name=name, where=where, bug=bug, caught=frozenset(caught), rare=name in _RARE)
+
+def _a(name: str, where: str, bug: object, *caught: str, **also: object) -> Planted:
+    """`also` has what else `usecases.prune` has to be robbed of, so that no second guard hides the bug."""
+    patches = {where: bug} | {f"holdfast.usecases.prune.{each}": other for each, other in also.items()}
+    return Planted(name=name, patches=patches, caught=frozenset(caught), rare=name in _RARE)
 
 
 _RARE = frozenset(
@@ -41,7 +52,8 @@ _RARE = frozenset(
         "the hold list is not read",
         "unfinished ones are evidence",
         "a partial listing is trusted",
-        "two may create at a time",
+        "two may act at a time",
+        "what could not be deleted is stood on by nothing",
         "a name is a resource",
     }
 )
@@ -91,6 +103,11 @@ def _blind_combine(
     return combine(whole, plan, slot, (), told=True)
 
 
+@contextmanager
+def _everybodys(self: object, name: str) -> Iterator[Callable[[], bool]]:
+    yield always
+
+
 _EVERYTHING: Callable[[Any, str], Any] = prune._Cloud.everything
 
 PLANTED = (
@@ -127,7 +144,17 @@ PLANTED = (
         "before its copy",
     ),
     _a(
-        "bases are not kept", "holdfast.core.pruning._keep_what_others_stand_on", list, "base of an increment"
+        "bases are not kept",
+        "holdfast.core.pruning._keep_what_others_stand_on",
+        list,
+        "base of an increment",
+        _still_stood_on=lambda *_: "",
+    ),
+    _a(
+        "what could not be deleted is stood on by nothing",
+        "holdfast.usecases.prune._still_stood_on",
+        lambda *_: "",
+        "base of an increment",
     ),
     _a(
         "there is no breaker",
@@ -196,5 +223,5 @@ PLANTED = (
         lambda *_: PrunePlan(verdicts=[]),
         "not converged",
     ),
-    _a("two may create at a time", "tests.simulation.ports.Turns._is_ours", lambda *_: True, "duplicate"),
+    _a("two may act at a time", "tests.simulation.ports.Turns.taken", _everybodys, "duplicate"),
 )

@@ -119,10 +119,12 @@ class _Turn:
 
 @dataclass(slots=True)
 class Turns:
-    """Turns that end by themselves when their holder is dead, or could not renew them."""
+    """Turns that end by themselves when their holder is dead, or could not renew them. `taken_by` is called
+    with whoever takes one."""
 
     gate: Gate
     share_lost: float = 0.0
+    taken_by: Callable[[Process], None] = lambda _process: None
     _had: dict[str, _Turn] = field(default_factory=dict)
 
     @contextmanager
@@ -151,6 +153,7 @@ class Turns:
             self.gate.fault("turn: cannot be renewed", name)
             turn.renewed = False
         self._had[name] = turn
+        self.taken_by(process)
         return turn
 
     def _is_ours(self, name: str, turn: _Turn) -> bool:

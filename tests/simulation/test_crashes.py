@@ -68,7 +68,7 @@ def a_rich_world() -> World:
     main.plans.plans["nightly"] = plan
     for one in cloud.resources_now():
         add_history(world, one)
-    main.notifier.published, main.records.saved = judge.published, judge.saved
+    world.messages.watch(main)
     people_know(main, plan, judge)
     return world
 

@@ -1,7 +1,5 @@
 """The simulation finds bugs: each of those planted here, within a few seeds."""
 
-from unittest.mock import patch
-
 import pytest
 
 from tests.simulation.nights import simulate
@@ -11,7 +9,7 @@ QUICK, LONG = 80, 1500
 
 
 def found_within(planted: Planted, seeds: int) -> bool:
-    with patch(planted.where, planted.bug):
+    with planted.planted():
         return any(
             planted.caught & {each.rule for each in simulate(seed).violations} for seed in range(1, seeds + 1)
         )

@@ -4,18 +4,43 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.nights import Result, simulate
 
-RUNS = 160
+RUNS, CHUNKS = 200, 4
 ROOT = Path(__file__).parents[2]
-CHUNKS = 4
+PORTS = frozenset(
+    {
+        "backups",
+        "copy",
+        "create",
+        "delete",
+        "load",
+        "plans",
+        "publish",
+        "resources",
+        "save",
+        "told",
+        "turns",
+    }
+)
+MISFORTUNES = frozenset(
+    {
+        "backup ends as failed",
+        "crash",
+        "crash of the run",
+        "missed night",
+        "second delivery of a stage",
+        "slow call",
+    }
+)
 
 
-def violations_of(results: list[Result]) -> list[str]:
+def violations_of(results: Sequence[Result]) -> list[str]:
     return [
         f"{each.rule}: {each.text} (python -m tests.simulation --one {one.seed} --trace)"
         for one in results
@@ -25,13 +50,14 @@ def violations_of(results: list[Result]) -> list[str]:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_nights_break_no_promise(chunk: int) -> None:
-    first = 1 + chunk * (RUNS // CHUNKS)
-    results = [simulate(seed) for seed in range(first, first + RUNS // CHUNKS)]
+    size = RUNS // CHUNKS
+    results = [simulate(seed) for seed in range(1 + chunk * size, 1 + (chunk + 1) * size)]
     assert violations_of(results) == []
     faults = sum((one.faults for one in results), Counter[str]())
-    assert faults.total() > 5 * len(results), "else this proves little"
-    assert sum(one.deletes for one in results) > len(results)
-    assert sum(one.oks for one in results) > len(results)
+    assert faults.total() > 5 * size, "else this proves little"
+    assert {kind.partition(":")[0] for kind in faults} >= PORTS | MISFORTUNES
+    assert sum(one.deletes for one in results) > size
+    assert sum(one.oks for one in results) > size
 
 
 def digest_in_another_process(seed: int, hash_seed: str) -> str:
@@ -47,34 +73,10 @@ def digest_in_another_process(seed: int, hash_seed: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("seed", [6, 35])
-def test_the_same_seed_gives_the_same_run_call_by_call(seed: int) -> None:
-    here = simulate(seed, trace=True)
+def test_the_same_seed_gives_the_same_run_call_by_call() -> None:
+    here = simulate(35, trace=True)
     assert len(here.trace) > 100
-    assert simulate(seed, trace=True).trace == here.trace
-    assert digest_in_another_process(seed, "1") == here.digest
-    assert simulate(seed + 1, trace=True).digest != here.digest
-
-
-def test_a_trace_changes_nothing() -> None:
-    assert simulate(6).calls == simulate(6, trace=True).calls
-
-
-def test_every_port_fails_in_some_run() -> None:
-    faults = sum((simulate(seed).faults for seed in range(300, 340)), Counter[str]())
-    failing = {kind.partition(":")[0] for kind in faults}
-    ports = {
-        "resources",
-        "backups",
-        "create",
-        "copy",
-        "delete",
-        "plans",
-        "turns",
-        "save",
-        "load",
-        "told",
-        "publish",
-    }
-    assert ports <= failing
-    assert {"crash", "crash of the run", "slow call", "backup ends as failed", "missed night"} <= failing
+    assert simulate(35).calls == here.calls, "a trace changes nothing"
+    assert simulate(36, trace=True).digest != here.digest
+    for hash_seed in ("1", "2"):  # sets have another order then
+        assert digest_in_another_process(35, hash_seed) == here.digest

@@ -30,6 +30,7 @@ from tests.simulation.cloud import SimulatedCloud
 from tests.simulation.deployment import Deployment
 from tests.simulation.gate import Gate
 from tests.simulation.judge import Judge
+from tests.simulation.messages import Messages
 
 VAULT = "111122223333"
 OTHER_REGION = "eu-west-1"
@@ -52,8 +53,12 @@ class World:
     main: Deployment
     vault: Deployment | None = None
     step: timedelta = timedelta(days=1)
+    messages: Messages = field(init=False)
     named: int = 0
     slots: list[datetime] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.messages = Messages(judge=self.judge)
 
     @property
     def deployments(self) -> list[Deployment]:
@@ -85,8 +90,7 @@ def a_world(seed: int) -> World:
     add_strangers(world)
     add_holds(world)
     for one in world.deployments:
-        one.notifier.published = judge.published
-        one.records.saved = judge.saved
+        world.messages.watch(one)
         for plan in one.plans.plans.values():
             if random.random() < 0.7:
                 people_know(one, plan, judge)
@@ -215,9 +219,12 @@ def add_history(world: World) -> None:
     random = world.random
     plan = world.main.plans.plans["nightly"]
     nights = random.choice((0, 2, 3, 4, 6))
+    from_the_future = random.random() < 0.15
     for one in world.cloud.resources_now():
         if rules.protected(one, plan.select, plan.select.types):
             add_nights(world, one, plan, nights)
+            if from_the_future:
+                add_future(world, one, plan)
 
 
 def add_nights(world: World, resource: Resource, plan: Plan, nights: int) -> None:
@@ -240,6 +247,13 @@ def add_nights(world: World, resource: Resource, plan: Plan, nights: int) -> Non
                 put_copy(world, parent, rule.place, stands_on)
                 if rule.place == AWAY_REGION:
                     base = slot
+
+
+def add_future(world: World, resource: Resource, plan: Plan) -> None:
+    """Backups that were made when a clock was wrong, of slots that no run of the plan has."""
+    for night in range(1, world.random.choice((2, 4))):
+        slot = world.gate.start + night * world.step + timedelta(minutes=30)
+        put_original(world, resource, plan.name, slot)
 
 
 def mark_for(world: World, resource: Resource, plan: str, slot: datetime, stack: str = STACK) -> Mark:

@@ -22,6 +22,7 @@ from holdfast.core.errors import (
     AccessDenied,
     AlreadyExists,
     CopySlotsFull,
+    CredentialsExpired,
     KeyUnusable,
     NoAnswer,
     NotFound,
@@ -136,7 +137,6 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
             "AccessDenied",
             "AuthFailure",
             "AuthorizationError",
-            "ExpiredToken",
             "IncompleteSignature",
             "InvalidAccessKeyId",
             "InvalidClientTokenId",
@@ -144,12 +144,12 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
             "MissingAuthenticationToken",
             "NotAuthorized",
             "OptInRequired",
-            "RequestExpired",
             "SignatureDoesNotMatch",
             "UnauthorizedOperation",
             "UnrecognizedClient",
         }
     ),
+    CredentialsExpired: frozenset({"ExpiredToken", "RequestExpired"}),
     KeyUnusable: frozenset(
         {
             "InvalidKmsKey.InvalidState",
@@ -219,7 +219,7 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
 RDS answers `DBSnapshotAlreadyExists` for an instance and `DBClusterSnapshotAlreadyExistsFault` for a
 cluster. From botocore's service models (`error.code`, else the shape's name), the common errors, and EC2's
 list of error codes, since its model has none. EC2's `ResourceLimitExceeded` is, of the calls made here, said
-of snapshot copies in flight alone."""
+of snapshot copies in flight alone. Its `RequestExpired` is what others call `ExpiredToken`."""
 
 _CLASS_OF = {code: error for error, codes in _CODES.items() for code in codes}
 

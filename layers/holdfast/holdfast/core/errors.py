@@ -75,6 +75,12 @@ class AccessDenied(ProviderError):
     """The role, a key policy or an organization's policy forbids the call."""
 
 
+class CredentialsExpired(ProviderError):
+    """The session's credentials are too old, and AWS did nothing. Another invocation has new ones."""
+
+    retryable = True
+
+
 class QuotaReached(ProviderError):
     """The account may not have more of these until some are gone or the quota is raised."""
 

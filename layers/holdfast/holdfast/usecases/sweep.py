@@ -8,6 +8,7 @@ from holdfast.core.errors import (
     AccessDenied,
     AlreadyExists,
     CopySlotsFull,
+    CredentialsExpired,
     HoldfastError,
     KeyUnusable,
     NoAnswer,
@@ -86,6 +87,8 @@ def state_of(error: ProviderError) -> tuple[State, str]:
             return State.PENDING, f"no clear answer: a later sweep looks what became of it ({error})"
         case NotReady():
             return State.PENDING, f"busy: a later sweep tries again ({error})"
+        case CredentialsExpired():
+            return State.PENDING, f"the credentials had expired: the next sweep has new ones ({error})"
         case NotFound():
             return State.SKIPPED, f"gone since it was listed ({error})"
         case _:

@@ -1,4 +1,4 @@
-"""That the faults are what they say, as botocore reads them."""
+"""That the faults of tests/faults are what they say, as botocore reads them."""
 
 from collections.abc import Iterator
 from typing import Any
