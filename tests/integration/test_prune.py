@@ -115,6 +115,29 @@ def of_night(world: World, night: int, region: str = HOME_REGION) -> Backup:
     return one
 
 
+class Killed(BaseException):
+    """Lambda ends the function."""
+
+
+def kill_after(deleted: int, world: World) -> None:
+    """A sweep that is killed when it has deleted so many."""
+
+    class Deadly(FakeProvider):
+        done = 0
+
+        def delete(self, backup: Backup) -> None:
+            if self.done < deleted:
+                super().delete(backup)
+                self.done += 1
+            if self.done == deleted:
+                raise Killed
+
+    world.providers["rds"] = Deadly(world.cloud, "rds")
+    with pytest.raises(Killed):
+        world.prune()
+    world.providers["rds"] = FakeProvider(world.cloud, "rds")
+
+
 class TestAUsualNight:
     @pytest.mark.parametrize("kind", KIND_NAMES)
     def test_what_no_rule_keeps_is_deleted_oldest_first_with_its_reason(self, kind: str) -> None:
@@ -991,25 +1014,20 @@ class TestTrouble:
         assert outcome.reason.endswith("; the answer to its deletion was lost")
 
     def test_what_a_killed_sweep_has_deleted_is_told_by_the_next(self) -> None:
-        class Killed(BaseException): ...
-
-        class Deadly(FakeProvider):
-            deleted = 0
-
-            def delete(self, backup: Backup) -> None:
-                super().delete(backup)
-                self.deleted += 1
-                if self.deleted == 2:
-                    raise Killed
-
         world = a_world()
-        world.providers["rds"] = Deadly(world.cloud, "rds")
-        with pytest.raises(Killed):
-            world.prune()
-        world.providers["rds"] = FakeProvider(world.cloud, "rds")
+        kill_after(2, world)
         report = world.prune()
         assert [one.state for one in report.outcomes] == [State.DONE] * 3
         assert world.publish().message.subject.endswith("3 pruned")
+
+    def test_what_a_killed_sweep_has_deleted_counts_for_the_breaker(self) -> None:
+        world = a_world(breaker=Breaker(max_deletes_per_run=3, max_delete_share=1.0))
+        source = shop_of(world)
+        kill_after(2, world)
+        put(world, source, 5)  # shown by no listing before
+        [refusal] = world.prune().refusals
+        assert refusal.startswith("2 of 4 backups would be deleted (2 were before, in this run)")
+        assert nights_left(world) == [0, 1, 2, 5]
 
     def test_what_cannot_be_noted_is_not_deleted(self) -> None:
         world = a_world()

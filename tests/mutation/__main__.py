@@ -34,11 +34,14 @@ SUITES = (
         f"tests/unit/test_{name}.py"
         for name in ("retention", "pruning", "spans", "told", "holds", "planning")
     ),
-    *(f"tests/integration/test_{name}.py" for name in ("prune", "publish", "copy", "copies_arrive", "vault")),
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("prune", "publish", "create", "copy", "copies_arrive", "vault", "run_plan")
+    ),
 )
-"""Those that are about pruning and copying, the quickest first."""
+"""Those that are about what is decided and done, the quickest first."""
 
-_NEEDED = (PACKAGE, "tests", "pyproject.toml")
+_NEEDED = (PACKAGE, "functions", "tests", "pyproject.toml")
 _TIMEOUT_SECONDS = 300
 _FAILED = re.compile(r"^FAILED (.+?)(?: - .*)?$", re.MULTILINE)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from holdfast.core.holds import Hold
-from holdfast.core.model import Backup, BackupState, Home, Plan, Request, Retention
+from holdfast.core.model import Backup, BackupState, Home, Plan, Request, Retention, place_of
 from tests.simulation import rules
 from tests.simulation.cloud import Life, SimulatedCloud
 from tests.simulation.gate import Gate, Process
@@ -76,6 +76,8 @@ class Judge:
     # --- listing
 
     def listed(self, process: Process, kind: str, source: str, whole: bool) -> None:
+        if process.name == "create" and process.request and not process.request.dry_run:
+            self.run(process)  # has begun
         if not source:
             if not whole:
                 process.unlisted.add(kind)
@@ -129,20 +131,19 @@ class Judge:
         if backup.held or self._is_on_list(backup):
             self.blame("held", life.arn)
         self._judge_evidence(backup, location, before, plan, request)
-        if stands_on := rules.stood_on(backup, before):
-            self.blame("base of an increment", f"{life.arn}, which {stands_on[0].arn} stands on")
+        self._judge_base(backup, before)
         self._judge_copies(life, backup, plan, request, home)
         self._judge_run(life, backup, location, process)
 
     def _is_theirs(self, life: Life, plan: Plan, process: Process, home: Home) -> bool:
-        of_vault = "@" in life.place
+        vault = self.vault_of(plan, process)
         ours = (
             life.owner == process.stack
             and life.mark is not None
             and life.mark.plan == plan.name
-            and (bool(life.copied_from) or not of_vault)
+            and (bool(life.copied_from) or not vault)
         )
-        inside = of_vault == (plan.vault_of is not None)
+        inside = life.place == vault if vault else "@" not in life.place
         if not ours or not inside:
             self.blame("not ours", f"{life.arn} of {life.owner or 'somebody'} in {life.place}")
         return ours and inside
@@ -202,6 +203,11 @@ class Judge:
         if backup.arn in rules.kept(rules.good(location, now), policy, rules.zone_of(plan)):
             self.blame("kept by the rules", f"{backup.arn} by {policy}")
 
+    def _judge_base(self, backup: Backup, before: list[Backup]) -> None:
+        """An export that cannot be restored any more is no base, whatever was made after it."""
+        if backup.state is BackupState.AVAILABLE and (stands_on := rules.stood_on(backup, before)):
+            self.blame("base of an increment", f"{backup.arn}, which {stands_on[0].arn} stands on")
+
     def _judge_copies(self, life: Life, backup: Backup, plan: Plan, request: Request, home: Home) -> None:
         """Only from what can be restored a copy can be made."""
         for rule in plan.copies:
@@ -259,14 +265,14 @@ class Judge:
 
     def _standing_of(self, process: Process) -> int:
         assert process.plan is not None
-        of_vault = process.plan.vault_of is not None
+        vault = self.vault_of(process.plan, process)
         return sum(
             1
             for one in self.cloud.standing()
             if one.mark is not None
             and self.cloud.lives[one.arn].owner == process.stack
             and one.mark.plan == process.plan.name
-            and ("@" in one.place) == of_vault
+            and (one.place == vault if vault else "@" not in one.place)
         )
 
     def _judge_breaker(self, run: Truth, plan: Plan, life: Life) -> None:
@@ -286,6 +292,11 @@ class Judge:
             self.blame("breaker: unusual", f"{unusual} at {life.arn}")
         if total > share * run.standing and unusual > 0:
             self.blame("breaker: share", f"{total} of {run.standing} at {life.arn}")
+
+    def vault_of(self, plan: Plan, process: Process) -> str:
+        """The place that a vault's own stack prunes; empty of other stacks."""
+        assert process.home is not None
+        return place_of(process.home.region, process.home.account) if plan.vault_of else ""
 
     def _root(self, backup: Backup, location: list[Backup]) -> str:
         """The whole backup that one stands on, by its slot."""

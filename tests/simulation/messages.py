@@ -108,7 +108,7 @@ class Messages:
         if run.unlisted:
             self.judge.blame("false ok", "not all could be listed for pruning")
         if plan.vault_of:
-            self._judge_ok_of_vault(plan, request, stack)
+            self._judge_ok_of_vault(plan, request, process)
             return
         covered = [one for one in self.protected(plan) if self.changed_at.get(one.arn, -1.0) < run.first]
         for one in covered:
@@ -144,13 +144,14 @@ class Messages:
             if not self._was_there(one, plan, stack, when, place, run.first):
                 self.judge.blame("false ok", f"no copy of {one.arn} of {when} in {place}")
 
-    def _judge_ok_of_vault(self, plan: Plan, request: Request, stack: str) -> None:
+    def _judge_ok_of_vault(self, plan: Plan, request: Request, process: Process) -> None:
+        vault = self.judge.vault_of(plan, process)
         good: dict[str, Backup] = {}
         first: dict[str, Backup] = {}
         for one in sorted((each for each in self.judge.cloud.truth() if each.mark), key=rules.slot):
             life = self.judge.cloud.lives[one.arn]
-            ours = "@" in one.place and life.owner == stack and one.mark and one.mark.plan == plan.name
-            if not ours or rules.slot(one) > request.slot:
+            ours = life.owner == process.stack and one.mark and one.mark.plan == plan.name
+            if not ours or one.place != vault or rules.slot(one) > request.slot:
                 continue
             first.setdefault(one.source, one)
             if one.state is BackupState.AVAILABLE:

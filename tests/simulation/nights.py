@@ -15,6 +15,7 @@ from holdfast.core.errors import AccessDenied, NoAnswer, StageCrashed, Throttled
 from holdfast.core.model import Backup, BackupState, Plan
 from holdfast.core.naming import format_slot
 from holdfast.core.report import Stage
+from tests.builders import AWAY_REGION
 from tests.fakes import KINDS
 from tests.simulation import people, rules
 from tests.simulation.cloud import PROMPT, Pace
@@ -243,7 +244,8 @@ def _is_overdue(world: World, plan: Plan, slot: datetime) -> bool:
         return False
     main = world.main.plans.plans["nightly"]
     served = {one.arn for one in world.messages.protected(main)}
-    if all(rule.place != vault_place() for rule in main.copies):
+    places = {rule.place for rule in main.copies}
+    if not places >= {vault_place(), AWAY_REGION}:  # what goes to the vault is made from the copies there
         return True
     return any(one.source not in served for one in _in_vault(world, plan))
 
