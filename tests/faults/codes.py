@@ -41,7 +41,8 @@ class Meaning(Enum):
     KEY_CHANGED = auto()
     """An export of this slot with other settings is still known; it can be repeated in some hours."""
     OTHER = auto()
-    """No documented way leads there from a request that the product makes: a person has to read the code."""
+    """No documented way leads there from a request that the product makes, or AWS's own words say what to do:
+    a person has to read them."""
 
 
 _RDS_COPY = {
@@ -209,7 +210,9 @@ DECLARED: Mapping[str, Mapping[str, Meaning]] = {
     "sts.AssumeRole": {
         "MalformedPolicyDocument": Meaning.OTHER,
         "PackedPolicyTooLarge": Meaning.OTHER,
-        "RegionDisabledException": Meaning.DENIED,
+        # "STS is not activated in the requested region … The account administrator must activate STS in that
+        # region": no policy permits it.
+        "RegionDisabledException": Meaning.OTHER,
         "ExpiredTokenException": Meaning.STALE,
     },
     "s3.ListObjectsV2": {"NoSuchBucket": Meaning.GONE},

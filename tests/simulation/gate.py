@@ -110,6 +110,9 @@ _LISTINGS = frozenset({"resources", "backups"})
 _TAKING_TURNS = frozenset({"create", "copy"})
 """The stages of which two sweeps never act at the same time."""
 
+_CROWD = 5
+"""How much likelier others act between what such a stage has listed and what it does."""
+
 
 def made_up(error: type[Exception], subject: str, operation: str) -> Exception:
     """An error of the class, about the subject."""
@@ -206,7 +209,7 @@ class Gate:
             raise error
         result = effect()
         if late and self.odds is not CALM:
-            self._let_pass(process)
+            self._let_pass(process, _CROWD if operation in _LISTINGS else 1)
         if self.trace is not None:
             self.note(f"{operation} {kind} {place} {subject}: {_short(result)}")
         if dies:
@@ -235,7 +238,7 @@ class Gate:
             return made_up(self.random.choice(_ERRORS[operation]), subject, operation)
         return None
 
-    def _let_pass(self, process: Process) -> None:
+    def _let_pass(self, process: Process, crowd: int = 1) -> None:
         """Time passes, and others act.
 
         What changes the cloud takes effect at once, and is slow only in its answer: between the last look, or
@@ -248,7 +251,7 @@ class Gate:
             self.faults["slow call"] += 1
             self.seconds += random.choice((10.0, 30.0, 200.0, 600.0))
             self._live(process)
-        if self._depth == 0 and random.random() < odds.interlude:
+        if self._depth == 0 and random.random() < crowd * odds.interlude:
             self.meanwhile()
             self._live(process)
 

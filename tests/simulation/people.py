@@ -27,7 +27,11 @@ def by_day(world: World, event: dict[str, object]) -> None:
 
 def stage_again(world: World, event: dict[str, object]) -> None:
     """AWS delivers a stage's event a second time, or a person invokes the stage alone."""
-    stage = world.random.choice((Stage.CREATE, Stage.COPY, Stage.PRUNE, Stage.REPORT))
+    stages = (Stage.CREATE, Stage.COPY, Stage.PRUNE, Stage.REPORT)
+    stage = world.random.choice(stages)
+    process = world.gate.process
+    if process and process.name in stages and world.random.random() < 0.5:
+        stage = Stage(process.name)  # the one that is at work
     world.gate.faults["second delivery of a stage"] += 1
     _invoke(world.main, stage, event)
 

@@ -123,6 +123,8 @@ PLANTED = (
         "holdfast.usecases.prune._Cloud._listed",
         _listed_in_part,
         "incomplete listing",
+        "no look before the delete",
+        "false ok",
     ),
     _a("anybody's backups are ours", "holdfast.core.planning.why_not_ours", _anybodys, "not ours"),
     _a(

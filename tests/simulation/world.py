@@ -243,6 +243,8 @@ def add_nights(world: World, resource: Resource, plan: Plan, nights: int) -> Non
                 continue
             parent = the_one_in(world, original, rules.source_of_copies(rule, HOME_REGION))
             stands_on = base if rule.full_every_days > 1 and rule.place == AWAY_REGION else None
+            if random.random() < 0.3:  # a whole one is due
+                stands_on = None
             if parent is not None:
                 put_copy(world, parent, rule.place, stands_on)
                 if rule.place == AWAY_REGION:

@@ -219,9 +219,9 @@ class EbsBackups:
     def copy(self, backup: Backup, place: str, mark: Mark, settings: CopySettings) -> Backup:
         """A key that cannot be used is not refused here: EC2 tries it later, and the copy ends as failed.
         Raises `NoAnswer` when it is not known whether a copy was begun. Never `AlreadyExists`."""
-        if account := account_in(place):
+        account = account_in(place)
+        if account:
             self._share(backup, account)
-            self._wait_for_the_share(backup, place)
         tags = _tags_for(mark, backup.tags)
         asked: CopySnapshotRequestTypeDef = {
             "SourceRegion": backup.region,
@@ -231,7 +231,18 @@ class EbsBackups:
         }
         if settings.kms_key:
             asked |= {"Encrypted": True, "KmsKeyId": settings.kms_key}
-        answer = self._send(place, backup.arn, "CopySnapshot", lambda client: client.copy_snapshot(**asked))
+        try:
+            if account:
+                self._look_from_there(backup, place)
+            answer = self._send(
+                place, backup.arn, "CopySnapshot", lambda client: client.copy_snapshot(**asked)
+            )
+        except NotFound as error:
+            if not account:
+                raise
+            # Sharing it did find it. The other account may see it a while later.
+            text = f"it was shared with account {account}, which does not see it yet"
+            raise NotReady(KIND, backup.arn, "CopySnapshot", error.code, text) from error
         return Backup(
             kind=KIND,
             arn=self._snapshot_arn(place, answer["SnapshotId"]),
@@ -396,16 +407,13 @@ class EbsBackups:
                 UserIds=[account],
             )
 
-    def _wait_for_the_share(self, backup: Backup, place: str) -> None:
-        """Raises `NotReady` while the other account does not see the snapshot: people report of minutes, and
-        of copies that EC2 took before and that came to nothing."""
+    def _look_from_there(self, backup: Backup, place: str) -> None:
+        """Raises `NotFound` while the other account does not see the snapshot: people report of minutes, and
+        of copies that EC2 took before and that came to nothing. It may be there and a moment later not, since
+        what EC2 tells is only "eventually consistent", as its API reference has it."""
         self._reads(place).wait()
-        try:
-            with translated(KIND, backup.arn, "DescribeSnapshots"):
-                self._clients(place).describe_snapshots(SnapshotIds=[backup.id])
-        except NotFound as error:
-            text = f"it was shared with account {account_in(place)}, which does not see it yet"
-            raise NotReady(KIND, backup.arn, "CopySnapshot", error.code, text) from error
+        with translated(KIND, backup.arn, "DescribeSnapshots"):
+            self._clients(place).describe_snapshots(SnapshotIds=[backup.id])
 
     def _send[T](self, place: str, subject: str, operation: str, call: "Callable[[EC2Client], T]") -> T:
         """Make a call that makes snapshots. It is repeated only when EC2 said that it came too soon."""
