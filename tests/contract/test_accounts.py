@@ -66,9 +66,10 @@ def make_away(world: MotoWorld) -> Backup:
     return away
 
 
-def accounts_of(session: boto3.Session | None = None, **changed: str) -> Accounts:
-    session = session or boto3.Session(region_name=HOME)
-    return Accounts(session, **({"role": VAULT_ROLE, "session_name": "holdfast"} | changed))
+def accounts_of(
+    session: boto3.Session | None = None, *, role: str = VAULT_ROLE, session_name: str = "holdfast"
+) -> Accounts:
+    return Accounts(session or boto3.Session(region_name=HOME), role=role, session_name=session_name)
 
 
 def vault_s_key(region: str = AWAY) -> str:

@@ -46,15 +46,11 @@ def _a(name: str, where: str, bug: object, *caught: str, **also: object) -> Plan
 
 _RARE = frozenset(
     {
-        "bases are not kept",
+        "a name is a resource",
         "copies are not waited for",
-        "the future is evidence",
         "the hold list is not read",
-        "unfinished ones are evidence",
-        "a partial listing is trusted",
         "two may act at a time",
         "what could not be deleted is stood on by nothing",
-        "a name is a resource",
     }
 )
 

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.nights import simulate
 from tests.simulation.planted import PLANTED, Planted
 
-QUICK, LONG = 80, 1500
+QUICK, LONG = 40, 500
 
 
 def found_within(planted: Planted, seeds: int) -> bool:
