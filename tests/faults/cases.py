@@ -118,8 +118,8 @@ def all_cases() -> list[Case]:
 
 
 def fair_part(cases: list[Case]) -> list[Case]:
-    """Each operation once, each time with another thing that goes wrong; and each meaning, each harm and each
-    thing that can befall any call, at least once."""
+    """Each operation once, each time with another thing that goes wrong; and each harm of each stage, each
+    way that an error is handled and each thing that can befall any call, at least once."""
     chosen: dict[str, Case] = {}
     seen: set[object] = set()
     by_operation: dict[str, list[Case]] = {}
@@ -138,7 +138,9 @@ def fair_part(cases: list[Case]) -> list[Case]:
 
 
 def _aspects(case: Case) -> set[object]:
-    """What a case is an example of."""
+    """What a case is an example of. What an error means decides what becomes of an act and of a listing; all
+    else is told alike."""
     site, wrong = case.site, case.wrong
     name = wrong.name if wrong.name[0].islower() else "its own"
-    return {name, site.harm, (site.stage, site.harm), (site.harm, wrong.meaning)}
+    handling = (site.harm, wrong.meaning if site.harm in (Harm.ACT, Harm.LISTING) else None)
+    return {name, (site.stage, site.harm), handling}

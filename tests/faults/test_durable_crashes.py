@@ -16,6 +16,8 @@ from tests.faults.durable import Ended, run
 from tests.integration.test_run_plan import a_world, an_app, end_of
 from tests.integration.world import World
 
+pytestmark = pytest.mark.xdist_group("the house of faults")
+
 
 @dataclass
 class Checkpoints:
@@ -72,7 +74,7 @@ def usual() -> tuple[Night, int]:
     return night, checkpoints.made
 
 
-@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_run_that_ends_at_any_checkpoint_goes_on_to_the_same_end(
     after: bool, every: int, usual: tuple[Night, int], monkeypatch: pytest.MonkeyPatch

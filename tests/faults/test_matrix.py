@@ -107,7 +107,7 @@ def _outcome_of(house: House, site: Site) -> tuple[Report | None, BaseException 
 
 
 def without_fault(house: House, plain: dict[Any, Played], site: Site) -> Played:
-    key = (site.stage, site.kinds, site.plan, site.prepare)
+    key = (site.stage, frozenset(site.kinds), site.plan, site.prepare)
     if key not in plain:
         plain[key] = play(house, site)
     return plain[key]

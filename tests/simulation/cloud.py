@@ -318,7 +318,8 @@ class SimulatedCloud(FakeCloud):
         life = self._remember(standing, self.gate.seconds, owner)
         random, pace = self.gate.random, self.pace
         life.fails = self._happens(pace.failing)
-        life.ready_at = self.gate.seconds + 60 * random.uniform(*pace.minutes)
+        # AWS's answer always says that it is being created.
+        life.ready_at = self.gate.seconds + max(1.0, 60 * random.uniform(*pace.minutes))
         if self._happens(pace.stuck):
             life.ready_at = NEVER
         if self._lags(kind):

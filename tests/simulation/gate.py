@@ -50,7 +50,8 @@ class Process:
     `skew` is how far its clock is ahead. `where` names the deployment, `stack` its stack. `plan` and
     `request` are known once it has read them, `approved` what a person read whose digest it was given.
     `faults` counts what went wrong in it. `unlisted` has the kinds of which a whole listing failed,
-    `looked` the resources that it has looked at and not deleted from since.
+    `looked` the resources that it has looked at and not deleted from since. It is `looking`
+    from the first listing of such a look to the deletion.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Process:
     faults: int = 0
     unlisted: set[str] = field(default_factory=set)
     looked: set[tuple[str, str]] = field(default_factory=set)
+    looking: bool = False
     holds_unread: bool = False
 
 
@@ -242,8 +244,9 @@ class Gate:
         """Time passes, and others act.
 
         What changes the cloud takes effect at once, and is slow only in its answer: between the last look, or
-        the question for the turn, and that call nobody can be kept out. A listing may be slow in its answer
-        too, where turns keep others out.
+        the question for the turn, and that call nobody can be kept out. A look before a deletion is several
+        calls, between which nobody acts for the same reason. A listing may be slow in its answer too, where
+        turns keep others out.
         """
         random, odds = self.random, self.odds
         self.seconds += random.random() * 0.4
@@ -251,7 +254,7 @@ class Gate:
             self.faults["slow call"] += 1
             self.seconds += random.choice((10.0, 30.0, 200.0, 600.0))
             self._live(process)
-        if self._depth == 0 and random.random() < crowd * odds.interlude:
+        if self._depth == 0 and not process.looking and random.random() < crowd * odds.interlude:
             self.meanwhile()
             self._live(process)
 

@@ -34,14 +34,15 @@ class Truth:
 
     `first` is when it was first heard of, in seconds. `lacking` has the resources without a backup when
     create_backups last wrote its record, `decided` is the plan by which was pruned, `unlisted` whether the
-    last pruning could not list all. Of its deletions `deleted` has the slot of the whole backup that each
-    stood on, `standing` how many backups stood before the first.
+    last pruning could not list all, `swept` when it began. Of its deletions `deleted` has the slot of the
+    whole backup that each stood on, `standing` how many backups stood before the first.
     """
 
     first: float
     lacking: set[str] = field(default_factory=set)
     decided: Plan | None = None
     unlisted: bool = False
+    swept: float = 0.0
     deleted: list[tuple[Life, str]] = field(default_factory=list)
     standing: int = 0
 
@@ -78,6 +79,7 @@ class Judge:
     def listed(self, process: Process, kind: str, source: str, whole: bool) -> None:
         if process.name == "create" and process.request and not process.request.dry_run:
             self.run(process)  # has begun
+        process.looking = bool(source) and process.name == "prune"
         if not source:
             if not whole:
                 process.unlisted.add(kind)
@@ -106,15 +108,25 @@ class Judge:
             and one.mark is not None
             and (one.mark.stack, one.mark.plan, one.mark.slot) == (mark.stack, mark.plan, mark.slot)
             and self.cloud.lives[one.arn].incarnation == life.incarnation
+            and not self._is_whole_again(one, process)
         ]
         if twins:
             self.blame("duplicate", f"{life.arn} beside {twins[0].arn} of {mark.slot} in {life.place}")
+
+    def _is_whole_again(self, increment: Backup, process: Process) -> bool:
+        """Whether what it stands on was made anew by this sweep, which found it worthless when it looked."""
+        return increment.base is not None and any(
+            life.place == increment.place and life.made_at >= process.began
+            for life in self.cloud.lives_of(increment.source)
+            if life.mark is not None and life.mark.slot < rules.slot(increment)
+        )
 
     # --- deleting
 
     def deleting(self, life: Life, backup: Backup, process: Process) -> None:
         """A deletion that takes effect now."""
         self.deletes += 1
+        process.looking = False
         plan, request = process.plan, process.request
         if process.name != "prune" or plan is None or request is None or request.dry_run:
             self.blame("deleted by the wrong stage", f"{process.name} deletes {life.arn}")

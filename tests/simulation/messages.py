@@ -46,7 +46,7 @@ class Messages:
             self.judge.gate.note(f"in truth without a backup: {sorted(run.lacking)}")
         if report.stage is Stage.PRUNE:
             run.decided = process.plan if not process.request.approve else run.decided
-            run.unlisted = bool(process.unlisted)
+            run.unlisted, run.swept = bool(process.unlisted), process.began
 
     def _lacking(self, process: Process, when: datetime) -> set[str]:
         """The resources that had no backup of the slot at any time since the sweep began."""
@@ -108,7 +108,7 @@ class Messages:
         if run.unlisted:
             self.judge.blame("false ok", "not all could be listed for pruning")
         if plan.vault_of:
-            self._judge_ok_of_vault(plan, request, process)
+            self._judge_ok_of_vault(run, plan, request, process)
             return
         covered = [one for one in self.protected(plan) if self.changed_at.get(one.arn, -1.0) < run.first]
         for one in covered:
@@ -144,7 +144,7 @@ class Messages:
             if not self._was_there(one, plan, stack, when, place, run.first):
                 self.judge.blame("false ok", f"no copy of {one.arn} of {when} in {place}")
 
-    def _judge_ok_of_vault(self, plan: Plan, request: Request, process: Process) -> None:
+    def _judge_ok_of_vault(self, run: Truth, plan: Plan, request: Request, process: Process) -> None:
         vault = self.judge.vault_of(plan, process)
         good: dict[str, Backup] = {}
         first: dict[str, Backup] = {}
@@ -156,9 +156,16 @@ class Messages:
             first.setdefault(one.source, one)
             if one.state is BackupState.AVAILABLE:
                 good[one.source] = one
-        if not first:
+        deleted_since = {
+            life.source
+            for life in self.judge.cloud.lives.values()
+            if life.place == vault and life.gone_at is not None and life.gone_at >= run.swept
+        }
+        if not first and not deleted_since:
             self.judge.blame("false ok", "no copy stands in the vault")
         for source, oldest in first.items():
             newest = good.get(source, oldest)
+            if source in deleted_since:
+                continue
             if request.slot - rules.slot(newest) > timedelta(hours=plan.rpo_hours) and not newest.held:
                 self.judge.blame("false ok", f"no copy of {source} in the vault since {rules.slot(newest)}")

@@ -44,8 +44,8 @@ PLAN = Plan(
         replace(a_rule(keep=KEEP, kms_key=KEY), account=VAULT),
     ),
 )
-STRIDE = 7
-"""By default the process dies at each seventh call, in the long proofs at each."""
+STRIDE = 11
+"""By default the process dies at each eleventh call, in the long proofs at each."""
 
 type End = tuple[object, ...]
 
