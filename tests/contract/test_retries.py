@@ -111,7 +111,7 @@ def swept(night: Night, patience: Patience, stage: Callable[[Deadline], Report])
         night.sleep(pause)
 
 
-@pytest.mark.parametrize("number", [600, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [300, pytest.param(3000, marks=pytest.mark.slow)])
 def test_every_backup_is_made_once_where_every_third_attempt_fails(
     number: int, night: Night, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +132,7 @@ def test_every_backup_is_made_once_where_every_third_attempt_fails(
     assert len(reports) <= 12
 
 
-@pytest.mark.parametrize("number", [120, pytest.param(450, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [80, pytest.param(450, marks=pytest.mark.slow)])
 def test_pruning_comes_to_its_end_where_every_third_attempt_fails(
     number: int, night: Night, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

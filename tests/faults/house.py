@@ -157,11 +157,12 @@ class _OneAfterTheOther:
 
 @dataclass(slots=True)
 class House:
-    """The account, the things in it, and Holdfast."""
+    """The account, the things in it, and Holdfast. `operations` are all that the nights called."""
 
     things: Things
     wire: Wire
     _sessions: _Sessions
+    operations: frozenset[str] = frozenset()
     _saved: dict[Stage | None, Any] = field(default_factory=dict)
 
     @classmethod
@@ -188,6 +189,7 @@ class House:
             self._saved[stage] = _state_of_moto()
             self.sweeps(stage)
         self._saved[None] = _state_of_moto()
+        self.operations = frozenset(one.name for one in self.wire.calls)
 
     def restore(self, before: Stage | None = Stage.CREATE) -> None:
         """Put everything back to how it is right before a stage of the night (`None`: after the last), when

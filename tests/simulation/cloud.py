@@ -147,17 +147,10 @@ class SimulatedCloud(FakeCloud):
     def resources_now(self) -> list[Resource]:
         return list(self._resources.values())
 
-    def hurry(self) -> None:
-        """What hangs ends, as failed."""
-        for life in self._unfinished.values():
-            if life.ready_at == NEVER:
-                life.ready_at, life.fails = self.gate.seconds, True
-        self.settle()
-
     def end_all(self) -> None:
-        """All that is under way ends."""
-        self.hurry()
+        """All that is under way ends; what hangs, as failed."""
         for life in self._unfinished.values():
+            life.fails = life.fails or life.ready_at == NEVER
             life.ready_at = self.gate.seconds
         self.settle()
 

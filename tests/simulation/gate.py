@@ -49,9 +49,8 @@ class Process:
 
     `skew` is how far its clock is ahead. `where` names the deployment, `stack` its stack. `plan` and
     `request` are known once it has read them, `approved` what a person read whose digest it was given.
-    `faults` counts what went wrong in it. `unlisted` has the kinds of which a whole listing failed,
-    `looked` the resources that it has looked at and not deleted from since. It is `looking`
-    from the first listing of such a look to the deletion.
+    `unlisted` has the kinds of which a whole listing failed, `looked` the resources that it has looked at and
+    not deleted from since. It is `looking` from the first listing of such a look to the deletion.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Process:
     request: Request | None = None
     approved: frozenset[str] = frozenset()
     dead: bool = False
-    faults: int = 0
     unlisted: set[str] = field(default_factory=set)
     looked: set[tuple[str, str]] = field(default_factory=set)
     looking: bool = False
@@ -167,8 +165,6 @@ class Gate:
     def fault(self, kind: str, about: str) -> None:
         """Count what goes wrong."""
         self.faults[kind] += 1
-        if self.processes:
-            self.processes[-1].faults += 1
         self.note(f"!! {kind}: {about}")
 
     @contextmanager

@@ -47,7 +47,6 @@ def _a(name: str, where: str, bug: object, *caught: str, **also: object) -> Plan
 _RARE = frozenset(
     {
         "a name is a resource",
-        "copies are not waited for",
         "the hold list is not read",
         "two may act at a time",
         "what could not be deleted is stood on by nothing",

@@ -18,18 +18,25 @@ from tests.fakes import KINDS as FAKE_KINDS
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = ROOT / "layers" / "holdfast" / "holdfast" / "adapters"
-READ, CREATE, COPY, PRUNE = "StagePolicy", "CreateBackupsRole", "CopyBackupsRole", "PruneBackupsRole"
+READ, CREATE, PRUNE = "StagePolicy", "CreateBackupsRole", "PruneBackupsRole"
+COPY = "CopyPolicy or ExportsWritePolicy"
+"""Which one, is the kind's own: what is exported is not copied."""
 
 
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
 
 
-def sids(resources: dict[str, Any], name: str) -> list[str]:
-    """The statement ids of a role's or a managed policy's own documents."""
-    properties = resources[name]["Properties"]
-    documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
-    documents += [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
-    return [statement["Sid"] for document in documents for statement in document["Statement"]]
+def documents(resources: dict[str, Any], names: str) -> list[dict[str, Any]]:
+    """The roles' or policies' own documents."""
+    found: list[dict[str, Any]] = []
+    for properties in (resources[name]["Properties"] for name in names.split(" or ")):
+        found += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        found += [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
+    return found
+
+
+def sids(resources: dict[str, Any], names: str) -> list[str]:
+    return [each["Sid"] for document in documents(resources, names) for each in document["Statement"]]
 
 
 def app() -> App:
@@ -120,8 +127,7 @@ def test_each_part_that_is_taken_away_is_missed(kind: str) -> None:
     assert missing(kind, contract=[]) == [f"{kind} lacks its line in tests/contract/kinds.py"]
     for role in (CREATE, PRUNE, *([COPY] if kind in APP.copiers else [])):
         resources = deepcopy(TEMPLATE["Resources"])
-        for policy in resources[role]["Properties"]["Policies"]:
-            document = policy["PolicyDocument"]
+        for document in documents(resources, role):
             document["Statement"] = [
                 one for one in document["Statement"] if not one["Sid"].startswith(kind.capitalize())
             ]
