@@ -1,10 +1,13 @@
 """moto in this process, and each kind's world on it and in memory."""
 
 from collections.abc import Callable, Iterator
+from threading import RLock
+from typing import Any
 
 import moto.core.models
 import pytest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from tests.contract.kinds import (
@@ -17,6 +20,18 @@ from tests.contract.kinds import (
     on_moto,
 )
 from tests.fakes import ACCOUNT, KINDS, Kind
+
+_answer = BotocoreStubber.__call__
+_answering = RLock()
+
+
+def _one_at_a_time(self: BotocoreStubber, *asked: Any, **named: Any) -> Any:
+    """moto in one process is not made for threads: a listing fails when something is made meanwhile."""
+    with _answering:
+        return _answer(self, *asked, **named)
+
+
+BotocoreStubber.__call__ = _one_at_a_time  # type: ignore[method-assign]
 
 # For what calls AWS without boto3, moto makes a thousand patterns at each start. Nothing here does.
 moto.core.models.RESPONSES_METHODS = []

@@ -1,6 +1,7 @@
 """What RDS really answers to a night's copies, as users report it, played to the real adapter and stage."""
 
 from collections.abc import Callable
+from threading import Lock, local
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ class Rds:
 
     def __init__(self, world: RdsWorld) -> None:
         self.calls = 0
+        self._counting = Lock()
+        self._under_way = local()
         self.refused: dict[int, tuple[str, str]] = {}
         self.answered_wrongly: dict[int, tuple[str, str]] = {}
         events = world.rds_away.meta.events
@@ -41,12 +44,14 @@ class Rds:
         events.register("after-call.rds.CopyDBSnapshot", self._after)
 
     def _before(self, **_: Any) -> Answer | None:
-        self.calls += 1
-        said = self.refused.get(self.calls)
+        with self._counting:
+            self.calls += 1
+            self._under_way.number = self.calls
+        said = self.refused.get(self._under_way.number)
         return refusal(*said) if said else None
 
     def _after(self, http_response: AWSResponse, parsed: dict[str, Any], **_: Any) -> None:
-        if said := self.answered_wrongly.get(self.calls):
+        if said := self.answered_wrongly.get(self._under_way.number):
             http_response.status_code = 400
             parsed |= refusal(*said)[1]
 
