@@ -1001,7 +1001,7 @@ class TestTrouble:
         assert [one.state for one in world.prune().outcomes] == [State.PENDING]
         [outcome] = world.prune().outcomes
         assert (outcome.state, outcome.backup_arn) == (State.DONE, gone.arn)
-        assert outcome.reason == "it is gone: an earlier sweep was at it, and could not tell"
+        assert outcome.reason == "it is gone, or going: an earlier sweep was at it, and could not tell"
         assert deletes(world) == 1
 
     def test_what_is_gone_is_not_told_as_forbidden(self) -> None:
@@ -1028,6 +1028,45 @@ class TestTrouble:
         [refusal] = world.prune().refusals
         assert refusal.startswith("2 of 4 backups would be deleted (2 were before, in this run)")
         assert nights_left(world) == [0, 1, 2, 5]
+
+    def test_so_is_what_is_still_going(self) -> None:
+        world = a_world(nights=3)
+        gone = of_night(world, 2)
+        world.cloud.fail("delete", gone.arn, NoAnswer)
+        world.prune()
+        world.cloud.set_backup_state(gone.arn, BackupState.DELETING)
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.backup_arn) == (State.DONE, gone.arn)
+
+    def test_a_sweep_that_is_refused_forgets_nothing_of_it(self) -> None:
+        class Unread(FakeRecords):
+            closed = False
+
+            def told(self, plan: str) -> Mapping[str, Told]:
+                if self.closed:
+                    raise NoAnswer("s3", "told/", "GetObject", "NoAnswer")
+                return super().told(plan)
+
+        world = a_world()
+        records = Unread()
+        world.records = records
+        kill_after(2, world)
+        world.people_know, records.closed = False, True
+        assert world.prune().status is Status.REFUSED
+        records.closed = False
+        world.prune()
+        record = world.records.load("nightly", NIGHT, Stage.PRUNE)
+        assert record is not None
+        assert record.counts == {"delete.done": 3}
+
+    def test_a_listing_that_shows_what_an_earlier_sweep_deleted_takes_nothing_back(self) -> None:
+        world = a_world(nights=3)
+        gone = of_night(world, 2)
+        world.prune()
+        put(world, shop_of(world), 2)  # as a listing shows it that lags behind
+        world.cloud.fail("delete", gone.arn, NotFound)
+        [outcome] = world.prune().outcomes
+        assert (outcome.state, outcome.backup_arn) == (State.DONE, gone.arn)
 
     def test_what_cannot_be_noted_is_not_deleted(self) -> None:
         world = a_world()

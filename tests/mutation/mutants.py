@@ -758,7 +758,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "what is about to be deleted is not noted",
         "telling",
         _PRUNE,
-        "        _note(ports.records, rules, decision)\n",
+        "        _note(ports.records, rules, decision, refusals, memory.untold)\n",
         "",
     ),
     Mutant(

@@ -1,7 +1,7 @@
 """Stage three: delete what the plan no longer keeps, and only that."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from holdfast.core.errors import AccessDenied, HoldListError, NotFound, ProviderError
@@ -80,9 +80,9 @@ def prune_backups(ports: PrunePorts, plan: Plan, request: Request, home: Home, d
             held_back=bool(decision.refusal),
         )
     else:
-        _note(ports.records, rules, decision)
+        _note(ports.records, rules, decision, refusals, memory.untold)
         outcomes = [
-            *_act(cloud, rules, decision, deadline),
+            *_act(cloud, rules, decision, memory.begun, deadline),
             *map(_announced, decision.prune.later),
             *memory.untold,
         ]
@@ -111,13 +111,15 @@ class _Memory:
 
     `created` is the record of what was created for the slot; `offers` the lists, by digest, that earlier
     sweeps of the run offered for approval; `deleted_unread` where those sweeps deleted a backup without
-    one; `untold` the deletions that they could not tell the end of; `told` what people were told that the
-    plan keeps, by kind, and `known` that of it which they were told before the run.
+    one; `begun` the ARNs of what they deleted or were about to, and `untold` those of these deletions that
+    they could not tell the end of; `told` what people were told that the plan keeps, by kind, and `known`
+    that of it which they were told before the run.
     """
 
     created: Report | None = None
     offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     deleted_unread: Sequence[Location] = ()
+    begun: frozenset[str] = frozenset()
     untold: Sequence[Outcome] = ()
     told: Mapping[str, Told] = field(default_factory=dict)
     known: Mapping[str, Retention] = field(default_factory=dict)
@@ -128,33 +130,48 @@ def _remember(
 ) -> tuple[_Memory, str]:
     """The memory, and a refusal where it cannot be read."""
     try:
+        earlier = records.load(plan.name, request.slot, Stage.PRUNE)
+    except ProviderError as error:
+        return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
+    past = _past(earlier, standing) if earlier else _Memory()
+    try:
         told = records.told(plan.name)
     except ProviderError as error:
-        return _Memory(), (
+        return past, (
             f"What people were told of the plan's retention cannot be read ({error}): nothing was deleted. "
             "If the document is broken, delete it, and the next run tells anew."
         )
     try:
         created = _created(records, plan, request, told)
-        earlier = records.load(plan.name, request.slot, Stage.PRUNE)
     except ProviderError as error:
-        return _Memory(), f"The record of this slot cannot be read ({error}): nothing was deleted."
-    untold = _untold(earlier, standing) if earlier else []
+        return past, f"The record of this slot cannot be read ({error}): nothing was deleted."
+    return replace(past, created=created, told=told, known=known_before(told, request.slot)), ""
+
+
+def _past(earlier: Report, standing: Sequence[Standing]) -> _Memory:
+    """What the record of this stage tells of earlier sweeps."""
+    deletions = [one for one in earlier.outcomes if one.action is Action.DELETE]
+    begun = {one.backup_arn for one in deletions if one.state in (State.PENDING, State.DONE)}
+    untold = _untold(earlier, standing)
     return _Memory(
-        created=created,
-        offers=earlier.offers if earlier else {},
-        deleted_unread=_deleted_unread(earlier, untold) if earlier else (),
+        offers=earlier.offers,
+        begun=frozenset(begun),
         untold=untold,
-        told=told,
-        known=known_before(told, request.slot),
-    ), ""
+        deleted_unread=_deleted_unread(earlier, untold),
+    )
 
 
 def _untold(earlier: Report, standing: Sequence[Standing]) -> list[Outcome]:
     """The deletions that an earlier sweep was at when it was cut short, or got no answer to: done, where the
     backup no longer stands. Of a kind that could not be listed this is not known, and no run waits for it."""
     listed = {kind.kind for kind in standing}
-    present = {one.arn for kind in standing for backups in kind.by_place.values() for one in backups}
+    present = {
+        one.arn
+        for kind in standing
+        for backups in kind.by_place.values()
+        for one in backups
+        if one.state is not BackupState.DELETING
+    }
     return [
         replace(one, state=State.DONE, reason=_GONE_UNTOLD)
         if one.kind in listed
@@ -164,7 +181,7 @@ def _untold(earlier: Report, standing: Sequence[Standing]) -> list[Outcome]:
     ]
 
 
-_GONE_UNTOLD = "it is gone: an earlier sweep was at it, and could not tell"
+_GONE_UNTOLD = "it is gone, or going: an earlier sweep was at it, and could not tell"
 
 
 def _deleted_unread(earlier: Report, untold: Sequence[Outcome]) -> list[Location]:
@@ -387,7 +404,13 @@ def _left_behind(created: Report | None, prune: PrunePlan, request: Request, hom
 # --- acting ------------------------------------------------------------------------------------------------
 
 
-def _note(records: RecordStore, rules: _Rules, decision: _Decision) -> None:
+def _note(
+    records: RecordStore,
+    rules: _Rules,
+    decision: _Decision,
+    refusals: Sequence[str],
+    untold: Sequence[Outcome],
+) -> None:
     """Record what is about to be deleted: a sweep that is killed tells no more, and the next one does not
     see what is gone. Raises `ProviderError`, and then nothing is deleted."""
     if decision.refusal or not decision.prune.deletes:
@@ -398,7 +421,9 @@ def _note(records: RecordStore, rules: _Rules, decision: _Decision) -> None:
             stage=Stage.PRUNE,
             plan=rules.plan.name,
             slot=rules.request.slot,
-            outcomes=outcomes,
+            outcomes=[*outcomes, *untold],
+            refusals=refusals,
+            notices=[decision.notice] if decision.notice else [],
             offers=decision.offers,
             approved=[rules.request.approve] if decision.is_approved else [],
             vault_of=rules.plan.vault_of,
@@ -406,8 +431,10 @@ def _note(records: RecordStore, rules: _Rules, decision: _Decision) -> None:
     )
 
 
-def _act(cloud: _Cloud, rules: _Rules, decision: _Decision, deadline: Deadline) -> list[Outcome]:
-    """Delete what was decided on, if it was not refused."""
+def _act(
+    cloud: _Cloud, rules: _Rules, decision: _Decision, begun: Collection[str], deadline: Deadline
+) -> list[Outcome]:
+    """Delete what was decided on, if it was not refused. `begun` has the ARNs that earlier sweeps were at."""
     if decision.refusal:
         return [_held_back(one) for one in decision.prune.deletes]
 
@@ -424,6 +451,8 @@ def _act(cloud: _Cloud, rules: _Rules, decision: _Decision, deadline: Deadline) 
         try:
             cloud.ports.providers[verdict.backup.kind].delete(verdict.backup)
         except NotFound:
+            if verdict.backup.arn in begun:
+                return _outcome(verdict, State.DONE, _GONE_UNTOLD)
             return _outcome(verdict, State.SKIPPED, "it was gone already")
         except AccessDenied:
             # A call whose answer was lost is repeated, and what is gone bears no tag that would permit it.
