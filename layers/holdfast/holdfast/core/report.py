@@ -55,8 +55,8 @@ class Outcome:
     """One line of a report. `resource` is the ARN of what is protected, or empty when the line is about
     everything of its kind; `backup` the id of the backup that the action is about (empty when there is
     none yet) and `backup_arn` its ARN; `region` the place where that backup stands, or is to stand
-    (`core.model.place_of`). `stuck`: it is pending for longer than the plan's window, so that no run waits
-    for it."""
+    (`core.model.place_of`). `stuck`: it is pending, for longer than the plan's window or with no end to
+    see, so that no run waits for it."""
 
     action: Action
     state: State
