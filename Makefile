@@ -38,7 +38,7 @@ TEMPLATES := template.yaml template-copy-region.yaml template-vault-account.yaml
 
 # What the build is made of. The list itself is compared too, so that a file that was removed is noticed.
 SOURCES := template.yaml $(sort $(shell find functions layers/holdfast -type f \
-	\( -name '*.py' -o -name py.typed -o -name Makefile -o -name requirements.txt \)))
+	\( -name '*.py' -o -name '*.json' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name py.typed -o -name Makefile -o -name requirements.txt \)))
 CODE := functions layers/holdfast/holdfast local tests
 
 # Prints a Python 3.13: one that is on the PATH or that pyenv has; else its version, which uv then fetches.
@@ -63,6 +63,11 @@ invoke: build ## Call a function in it: make invoke FUNCTION=create_backups EVEN
 	@test -n "$(FUNCTION)" && test -n "$(EVENT)" || { \
 		echo 'usage: make invoke FUNCTION=create_backups EVENT=events/nightly.json'; exit 2; }
 	$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
+
+# An example without FILE. docs/cost.md says how to write the files.
+.PHONY: estimate
+estimate: .venv/made ## What protecting data will cost a month: make estimate FILE=mine.json (PLAN=, PRICES=)
+	@$(PYTHON) -m local.estimate $(FILE) $(if $(PLAN),--plan $(PLAN)) $(if $(PRICES),--prices $(PRICES))
 
 .PHONY: bench
 bench: build ## How fast and how large, as ratios

@@ -29,6 +29,14 @@ class HoldListError(HoldfastError):
         super().__init__(f"the hold list {place} cannot be used: " + joined(self.problems))
 
 
+class PricesError(HoldfastError):
+    """Prices that cannot be used. Carries every mistake found, and tells the first."""
+
+    def __init__(self, place: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"the prices {place} cannot be used: " + joined(self.problems))
+
+
 class RequestError(HoldfastError):
     """An event that does not say what it wants in the way that is documented."""
 
