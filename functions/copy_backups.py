@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from holdfast.bootstrap import bootstrap
 from holdfast.events import parse_request
-from holdfast.stage import deadline_of, finish
+from holdfast.stage import begin, deadline_of, finish
 from holdfast.usecases.copy import copy_backups
 
 logger = Logger()
@@ -20,7 +20,8 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline = deadline_of(context)
     app = bootstrap(deadline)
-    request = parse_request(event, datetime.now(UTC), also=("hint",))
+    request = parse_request(event, datetime.now(UTC), also=("hint",), run=context.aws_request_id)
+    begin(request, "copy", logger)
     plan = app.plans.get(request.plan)
     report = copy_backups(app.copy_ports, plan, request, app.home, deadline)
-    return finish(report, request, app.records, logger, metrics)
+    return finish(report, request, app.records, app.patience.usage, logger, metrics)

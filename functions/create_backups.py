@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from holdfast.bootstrap import bootstrap
 from holdfast.events import parse_request
-from holdfast.stage import deadline_of, finish
+from holdfast.stage import begin, deadline_of, finish
 from holdfast.usecases.create import create_backups
 
 logger = Logger()
@@ -20,7 +20,8 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline = deadline_of(context)
     app = bootstrap(deadline)
-    request = parse_request(event, datetime.now(UTC))
+    request = parse_request(event, datetime.now(UTC), run=context.aws_request_id)
+    begin(request, "create", logger)
     plan = app.plans.get(request.plan)
     report = create_backups(app.create_ports, plan, request, app.home, deadline)
-    return finish(report, request, app.records, logger, metrics)
+    return finish(report, request, app.records, app.patience.usage, logger, metrics)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from holdfast.bootstrap import bootstrap
 from holdfast.events import parse_request
-from holdfast.stage import deadline_of, finish_run
+from holdfast.stage import begin, deadline_of, finish_run
 from holdfast.usecases.publish import publish_report
 
 logger = Logger()
@@ -19,6 +19,8 @@ metrics = Metrics()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app = bootstrap(deadline_of(context))
-    request = parse_request(event, datetime.now(UTC), also=("problems",))
-    published = publish_report(app.records, app.notifier, request, app.home)
+    also = ("problems", "posture", "unchecked")
+    request = parse_request(event, datetime.now(UTC), also, run=context.aws_request_id)
+    begin(request, "report", logger)
+    published = publish_report(app.records, app.notifier, request, app.home, app.chat, app.patience.usage)
     return finish_run(published, request, logger, metrics)

@@ -34,12 +34,13 @@ def _clients(account: str) -> Clients:
     return Clients(f"http://127.0.0.1:{os.environ['MOTO_PORT']}").of_account(account)
 
 
-def _add(type_name: str, name_property: str, create: Create) -> None:
-    """Teach moto a type that it does not know."""
+def _add(type_name: str, name_property: str, create: Create, arn: str = "") -> None:
+    """Teach moto a type that it does not know. `arn` is how its ARN is made of region, account and name."""
 
     class Added(CloudFormationModel):
-        def __init__(self, physical_resource_id: str) -> None:
+        def __init__(self, physical_resource_id: str, arn: str) -> None:
             self.physical_resource_id = physical_resource_id
+            self.arn = arn
 
         @staticmethod
         def cloudformation_name_type() -> str:
@@ -59,11 +60,14 @@ def _add(type_name: str, name_property: str, create: Create) -> None:
             **_kwargs: Any,
         ) -> Any:
             properties = cloudformation_json["Properties"]
-            return cls(create(_clients(account_id), resource_name, properties, region_name))
+            made = create(_clients(account_id), resource_name, properties, region_name)
+            return cls(made, arn.format(region=region_name, account=account_id, name=made))
 
         def get_cfn_attribute(self, attribute_name: str) -> str:
             if attribute_name == "Version":  # of a function's version: the end of its ARN
                 return self.physical_resource_id.rsplit(":", 1)[1]
+            if attribute_name == "Arn" and self.arn:
+                return self.arn
             raise UnformattedGetAttTemplateException
 
         def is_created(self) -> bool:
@@ -135,12 +139,21 @@ def _schedule_group(clients: Clients, name: str, properties: Properties, region:
 
 
 def _alarm(clients: Clients, name: str, properties: Properties, region: str) -> str:
-    clients("cloudwatch", region).put_metric_alarm(**{"AlarmName": name} | properties)
-    return name
+    # CloudFormation takes a parameter's text for a number; the API does not.
+    threshold = {"Threshold": float(properties["Threshold"])}
+    clients("cloudwatch", region).put_metric_alarm(**{"AlarmName": name} | properties | threshold)
+    return str(properties.get("AlarmName", name))
 
 
 def _subscription(clients: Clients, _name: str, properties: Properties, region: str) -> str:
-    answer = clients("sns", region).subscribe(**properties, ReturnSubscriptionArn=True)
+    # What the API takes as attributes, CloudFormation has as properties.
+    filters = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in properties.items()
+        if name.startswith("Filter")
+    }
+    rest = {name: value for name, value in properties.items() if name not in filters}
+    answer = clients("sns", region).subscribe(**rest, Attributes=filters, ReturnSubscriptionArn=True)
     return str(answer["SubscriptionArn"])
 
 
@@ -176,6 +189,10 @@ def _complete_bucket(clients: Clients, name: str, properties: Properties, region
     s3 = clients("s3", region)
     if versioning := properties.get("VersioningConfiguration"):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=versioning)
+    if properties.get("ObjectLockEnabled"):
+        s3.put_object_lock_configuration(
+            Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+        )
     if block := properties.get("PublicAccessBlockConfiguration"):
         s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
     if ownership := properties.get("OwnershipControls"):
@@ -203,7 +220,12 @@ def teach() -> None:
     _add("AWS::Lambda::EventInvokeConfig", "", _event_invoke_config)
     _add("AWS::Scheduler::Schedule", "Name", _schedule)
     _add("AWS::Scheduler::ScheduleGroup", "Name", _schedule_group)
-    _add("AWS::CloudWatch::Alarm", "AlarmName", _alarm)
+    _add(
+        "AWS::CloudWatch::Alarm",
+        "AlarmName",
+        _alarm,
+        arn="arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
+    )
     _add("AWS::SNS::Subscription", "", _subscription)
     _add("AWS::SNS::TopicPolicy", "", _topic_policy)
     _add("AWS::SQS::QueuePolicy", "", _queue_policy)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock
+from typing import Any
 
 from holdfast.core import naming
 from holdfast.core.errors import (
@@ -41,9 +42,12 @@ from holdfast.core.model import (
     region_in,
     region_of,
 )
+from holdfast.core.posture import Drill, Posture
+from holdfast.core.posture_rows import posture_from_rows, rows_of
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
 from holdfast.core.told import Told, told_from_dict, told_now, told_to_dict
-from holdfast.ports import Message, ResourceQuery
+from holdfast.ports import Message, ResourceQuery, StoredPlan
+from tests.messages import check
 
 HOME = "us-east-1"
 AWAY = "us-west-2"
@@ -695,6 +699,9 @@ class FakePlans:
             raise PlanError(name, ["there is no such plan"])
         return self._plans[name]
 
+    def everyone(self) -> Sequence[StoredPlan]:
+        return [StoredPlan(name=name, plan=plan) for name, plan in sorted(self._plans.items())]
+
 
 class FakeRecords:
     """The port `RecordStore`. Reports go through their JSON form, as they do in S3."""
@@ -726,6 +733,30 @@ class FakeRecords:
         document = self.documents.get(self.address(plan, slot, stage))
         return report_from_dict(document) if document is not None else None
 
+    def slots(self, plan: str, since: datetime) -> Sequence[datetime]:
+        records = [report_from_dict(document) for document in self.documents.values()]
+        return sorted({one.slot for one in records if one.plan == plan and one.slot >= since})
+
+
+class FakePostureStore:
+    """The port `PostureStore`. Postures go through their rows, as they do in S3."""
+
+    def __init__(self) -> None:
+        self.rows: dict[datetime, list[dict[str, Any]]] = {}
+        self.rehearsed: list[Drill] = []
+
+    def save(self, posture: Posture) -> str:
+        self.rows[posture.at] = list(rows_of(posture))
+        return f"memory://posture/{naming.compact_slot(posture.at)}"
+
+    def load(self, since: datetime, until: datetime) -> Posture | None:
+        in_time = [at for at in self.rows if since <= at <= until]
+        return posture_from_rows(self.rows[max(in_time)]) if in_time else None
+
+    def drills(self, since: datetime) -> Sequence[Drill]:
+        late = [one for one in self.rehearsed if one.at >= since]
+        return sorted(late, key=lambda one: (one.at, one.plan, one.resource), reverse=True)
+
 
 class FakeHoldList:
     """The port `HoldList`. `failing` is raised by each reading."""
@@ -743,16 +774,25 @@ class FakeHoldList:
 
 
 class FakeNotifier:
-    """The port `Notifier`: keeps what was published. `failing` makes each publish go unanswered."""
+    """The ports `Notifier` and `Chat`: keeps what was published, which has to be as documented. `failing`
+    makes each publish go unanswered, `silent` each one to the chat channel."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.chats: list[str] = []
         self.failing = False
+        self.silent = False
 
     def publish(self, message: Message) -> None:
         if self.failing:
             raise NoAnswer("fake", "topic", "publish", "NoAnswer")
+        check(message)
         self.messages.append(message)
+
+    def tell(self, message: Message) -> None:
+        if self.silent:
+            raise NoAnswer("fake", "chat", "publish", "NoAnswer")
+        self.chats.append(message.chat)
 
 
 def provider_for(cloud: FakeCloud, kind: str) -> FakeProvider:

@@ -77,8 +77,11 @@ def _get_object(asked: Asked) -> Iterator[Check]:
 
 def _put_object(asked: Asked) -> Iterator[Check]:
     """S3's guide, "How to prevent object overwrites with conditional writes": If-Match takes s3:GetObject
-    too. In a bucket that encrypts with a key of KMS, kms:GenerateDataKey."""
+    too. In a bucket that encrypts with a key of KMS, kms:GenerateDataKey. PutObject with a lock takes
+    s3:PutObjectRetention (S3's guide, "Required permissions" of Object Lock)."""
     yield _object("s3:PutObject", asked)
+    if asked.given("ObjectLockMode"):
+        yield _object("s3:PutObjectRetention", asked)
     if asked.given("IfMatch"):
         yield _object("s3:GetObject", asked)
     bucket = asked["Bucket"]

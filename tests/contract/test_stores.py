@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from holdfast.adapters.calls import client_config
 from holdfast.adapters.s3_records import S3Records
-from holdfast.adapters.sns import MOST_BYTES, SnsNotifier, one_line
+from holdfast.adapters.sns import MOST_BYTES, SnsChat, SnsNotifier, one_line
 from holdfast.adapters.ssm_holds import SsmHolds
 from holdfast.adapters.ssm_plans import SsmPlans
 from holdfast.core.errors import AccessDenied, HoldListError, NoAnswer, NotFound, PlanError, ProviderError
@@ -21,7 +21,8 @@ from holdfast.core.report import Action, Outcome, Report, Stage, State
 from holdfast.core.told import Told
 from holdfast.holds import parse_holds
 from holdfast.ports import Message
-from tests.fakes import HOME, FakeRecords
+from tests.fakes import HOME, FakePlans, FakeRecords
+from tests.unit.test_template import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-    from holdfast.ports import RecordStore
+    from holdfast.ports import PlanStore, RecordStore
 
 SLOT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 PATH = "/holdfast/plans"
@@ -125,6 +126,53 @@ def test_what_cannot_be_a_plan_s_name_is_not_looked_for(plans: SsmPlans, name: s
         plans.get(name)
 
 
+@pytest.fixture(params=["ssm", "fake"])
+def two_plans(request: pytest.FixtureRequest) -> "PlanStore":
+    """Two plans that can be used."""
+    if request.param == "fake":
+        return FakePlans([plan_from("weekly", "{}"), plan_from("nightly", "{}")])
+    ssm: SSMClient = request.getfixturevalue("ssm")
+    put_plan(ssm, "weekly")
+    put_plan(ssm, "nightly")
+    return SsmPlans(client=ssm, path=PATH, parse=plan_from)
+
+
+def test_all_plans_are_listed_by_name(two_plans: "PlanStore") -> None:
+    listed = two_plans.everyone()
+    assert [one.name for one in listed] == ["nightly", "weekly"]
+    assert [one.plan for one in listed] == [two_plans.get("nightly"), two_plans.get("weekly")]
+    assert [one.problem for one in listed] == ["", ""]
+
+
+def test_a_plan_that_cannot_be_used_is_listed_with_what_is_wrong(ssm: "SSMClient", plans: SsmPlans) -> None:
+    for number in range(11):  # more than one page
+        put_plan(ssm, f"plan{number:02}")
+    put_plan(ssm, "broken", "broken")
+    put_plan(ssm, "Nightly")
+    put_plan(ssm, "below/nightly")
+    ssm.put_parameter(Name="/elsewhere/plans/other", Value="{}", Type="String")
+    listed = {one.name: one for one in plans.everyone()}
+    assert len(listed) == 13
+    assert listed["broken"].plan is None
+    assert listed["broken"].problem == "plan 'broken' cannot be used: it is broken"
+    assert listed["Nightly"].plan is None
+    assert "lower case letters and digits" in listed["Nightly"].problem
+    changed = listed["plan00"].changed
+    assert changed is not None
+    assert abs(datetime.now(UTC) - changed) < timedelta(minutes=1)
+
+
+def test_where_there_is_no_plan_none_is_listed(plans: SsmPlans) -> None:
+    assert plans.everyone() == []
+
+
+def test_plans_that_may_not_be_listed_are_not_taken_for_none(ssm: "SSMClient", plans: SsmPlans) -> None:
+    with Stubber(ssm) as stub:
+        stub.add_client_error("get_parameters_by_path", "AccessDeniedException")
+        with pytest.raises(AccessDenied):
+            plans.everyone()
+
+
 # Records
 
 
@@ -210,6 +258,39 @@ def test_a_record_that_changes_all_the_time_is_an_error(s3: "S3Client") -> None:
         with pytest.raises(ProviderError, match="PreconditionFailed"):
             S3Records(client=s3, bucket=BUCKET).save(report())
         stub.assert_no_pending_responses()
+
+
+def test_the_slots_of_a_plan_are_those_with_a_record_in_order(records: "RecordStore") -> None:
+    days = [SLOT + timedelta(days=day) for day in range(3)]
+    for slot in reversed(days):
+        records.save(replace(report(), slot=slot))
+        records.save(replace(report(), slot=slot, stage=Stage.REPORT))
+    records.save(replace(report(), plan="nightlyz"))
+    assert records.slots("nightly", SLOT) == days
+    assert records.slots("nightly", days[1]) == days[1:]
+    assert records.slots("nightly", days[1] + timedelta(seconds=1)) == days[2:]
+    assert records.slots("weekly", SLOT) == []
+
+
+def test_what_is_not_named_as_a_slot_is_no_slot(s3: "S3Client") -> None:
+    for name in ("notes.txt", "20261122T020000Zx/create.json", "20261399T020000Z/a", "zzz/create.json"):
+        s3.put_object(Bucket=BUCKET, Key=f"runs/nightly/{name}", Body=b"{}")
+    store = S3Records(client=s3, bucket=BUCKET)
+    store.save(report())
+    assert store.slots("nightly", SLOT - timedelta(days=400)) == [SLOT]
+
+
+def test_a_listing_that_broke_off_is_no_listing(s3: "S3Client") -> None:
+    page = {
+        "IsTruncated": True,
+        "NextContinuationToken": "more",
+        "CommonPrefixes": [{"Prefix": "runs/nightly/20261122T020000Z/"}],
+    }
+    with Stubber(s3) as stub:
+        stub.add_response("list_objects_v2", page)
+        stub.add_client_error("list_objects_v2", "InternalError", http_status_code=500)
+        with pytest.raises(NoAnswer):
+            S3Records(client=s3, bucket=BUCKET).slots("nightly", SLOT)
 
 
 @pytest.mark.parametrize(
@@ -475,3 +556,99 @@ def test_an_unanswered_publish_is_an_error(sns: "SNSClient", topic: str) -> None
         stub.add_client_error("publish", "InternalError", http_status_code=500)
         with pytest.raises(NoAnswer):
             SnsNotifier(client=sns, topic_arn=topic).publish(MESSAGE)
+
+
+# Who gets which message
+
+
+@pytest.fixture
+def sqs(aws: None) -> "SQSClient":
+    return boto3.client("sqs", region_name=HOME)
+
+
+def inbox(sns: "SNSClient", sqs: "SQSClient", topic: str, name: str, **filters: str) -> str:
+    """The URL of a queue that is subscribed to the topic."""
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=filters)
+    return url
+
+
+def got(sqs: "SQSClient", url: str) -> list[str]:
+    """The bodies of the messages in a queue."""
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(one["Body"])["Message"] for one in received]
+
+
+def failures_filter() -> dict[str, Any]:
+    """The template's own, of who wants failures alone."""
+    told: dict[str, Any] = Stack(given={"FailuresEmail": "x@example.com"}).resource("FailuresSubscription")
+    assert told["FilterPolicyScope"] == "MessageAttributes"
+    policy: dict[str, Any] = told["FilterPolicy"]
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("status", "news", "delivered"),
+    [
+        ("ok", "false", False),
+        ("ok", "true", True),
+        ("partial", "false", True),
+        ("refused", "false", True),
+        ("failed", "false", True),
+        ("failed", "true", True),
+    ],
+)
+def test_who_wants_failures_alone_gets_what_is_not_ok_or_new(
+    sns: "SNSClient", sqs: "SQSClient", topic: str, status: str, news: str, delivered: bool
+) -> None:
+    """SNS takes a policy whose only key is `$or` when one of its policies does; moto does not know that, so
+    that each of them has a queue here."""
+    policy = failures_filter()
+    assert set(policy) == {"$or"}
+    urls = [
+        inbox(
+            sns,
+            sqs,
+            topic,
+            f"by-{number}",
+            FilterPolicy=json.dumps(one),
+            FilterPolicyScope="MessageAttributes",
+        )
+        for number, one in enumerate(policy["$or"])
+    ]
+    told = replace(MESSAGE, attributes={"status": status, "plan": "nightly", "schema": "s", "news": news})
+    SnsNotifier(client=sns, topic_arn=topic).publish(told)
+    assert any(got(sqs, url) for url in urls) == delivered
+
+
+def test_the_template_s_filter_is_one_that_sns_takes(sns: "SNSClient", sqs: "SQSClient", topic: str) -> None:
+    policy = json.dumps(failures_filter())
+    inbox(sns, sqs, topic, "failures", FilterPolicy=policy, FilterPolicyScope="MessageAttributes")
+
+
+def test_an_alarm_which_has_no_attributes_reaches_who_is_subscribed_without_a_filter(
+    sns: "SNSClient", sqs: "SQSClient", topic: str
+) -> None:
+    subscription = Stack(given={"FailuresEmail": "x@example.com"}).resource("AlarmSubscription")
+    url = inbox(
+        sns, sqs, topic, "alarms", **{one: subscription[one] for one in subscription if "Filter" in one}
+    )
+    sns.publish(TopicArn=topic, Subject="ALARM: night-dead-letters", Message='{"NewStateValue": "ALARM"}')
+    assert got(sqs, url) == ['{"NewStateValue": "ALARM"}']
+
+
+def test_a_chat_channel_gets_its_own_form_alone(sns: "SNSClient", sqs: "SQSClient", topic: str) -> None:
+    url = inbox(sns, sqs, topic, "chat")
+    asked = requests_of(sns)
+    SnsChat(client=sns, topic_arn=topic).tell(replace(MESSAGE, chat='{"version": "1.0"}'))
+    assert got(sqs, url) == ['{"version": "1.0"}']
+    assert "MessageStructure" not in asked[0]
+    assert set(asked[0]["MessageAttributes"]) == {"status", "plan"}
+
+
+def test_a_chat_channel_that_cannot_be_told_is_an_error(sns: "SNSClient", topic: str) -> None:
+    with pytest.raises(NotFound):
+        SnsChat(client=sns, topic_arn=topic + "-gone").tell(replace(MESSAGE, chat="{}"))
+    with pytest.raises(ProviderError, match="MessageTooLong"):
+        SnsChat(client=sns, topic_arn=topic).tell(replace(MESSAGE, chat="x" * MOST_BYTES))

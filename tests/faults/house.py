@@ -176,7 +176,7 @@ class House:
             sessions = _Sessions(_Session(region_name=HOME))
             patch.setattr(accounts_module, "boto3", SimpleNamespace(Session=sessions.other))
             patience = _PatienceOnce()
-            patch.setattr(bootstrap_module, "Patience", lambda: patience)
+            patch.setattr(bootstrap_module, "Patience", lambda _meter: patience)
             house = cls(Things(), Wire(standing=[_DEFAULT_QUOTA]), sessions)
             with house.wire.strung():
                 house._live_through_the_nights()
@@ -245,7 +245,7 @@ class House:
             report = copy_backups(app.copy_ports, plan, request, app.home, _plenty)
         else:
             report = prune_backups(app.prune_ports, plan, request, app.home, _plenty)
-        answer = finish(report, request, app.records, logger, metrics)
+        answer = finish(report, request, app.records, app.patience.usage, logger, metrics)
         assert report is not None
         return report, answer
 

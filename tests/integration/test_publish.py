@@ -2,16 +2,23 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from holdfast.core.errors import NoAnswer, ProviderError
+from holdfast.core.glance import Glance
 from holdfast.core.report import Action, Outcome, Report, Stage, State, Status
 from holdfast.core.told import Told
-from tests.builders import AWAY_REGION, DATABASE, HOME_REGION, NIGHT, TAGS, a_plan, a_request, a_rule
-from tests.fakes import FakeRecords
+from holdfast.core.usage import Usage
+from holdfast.usecases.publish import Published, publish_report
+from tests.builders import AWAY_REGION, DATABASE, HOME, HOME_REGION, NIGHT, TAGS, a_plan, a_request, a_rule
+from tests.fakes import FakeNotifier, FakeRecords
 from tests.integration.world import World
+from tests.unit.test_message import TROUBLE, WELL
 
 MOST_BYTES_OF_SNS = 262_144
 
@@ -218,3 +225,124 @@ class TestWhatPeopleWereTold:
         world = World()
         world.publish(None, "prune_backups could not do its work: it timed out")
         assert world.records.told("nightly") == {}
+
+
+class TestHowEverythingStands:
+    """What the run was handed of the posture is told, and kept."""
+
+    def test_it_is_in_the_message_for_people_and_machines_and_in_the_record(self, world: World) -> None:
+        published = world.publish(replace(a_request(), glance=TROUBLE, run="5f0c"))
+        assert published.message.subject.startswith("Holdfast nightly: PARTIAL, 2 not recoverable, 3 of 3")
+        assert "Recoverable: 4 of 7 resources" in published.message.text
+        data = json.loads(published.message.data)
+        assert data["posture"] == TROUBLE.to_dict()
+        assert data["run"] == "5f0c"
+        record = world.records.load("nightly", NIGHT, Stage.REPORT)
+        assert record is not None
+        assert (record.glance, record.run) == (published.report.glance, "5f0c")
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            replace(TROUBLE, at=TROUBLE.at + timedelta(minutes=3)),
+            replace(
+                TROUBLE, now_usd=Decimal(99), full_usd=Decimal(99), own_usd=Decimal(9), cost_is_whole=False
+            ),
+            replace(TROUBLE, breaches=tuple(one.replace("76 hours", "77 hours") for one in TROUBLE.breaches)),
+        ],
+    )
+    def test_what_changes_by_itself_is_no_news(self, world: World, later: Glance) -> None:
+        world.publish(replace(a_request(), glance=TROUBLE, run="one"))
+        record = world.records.load("nightly", NIGHT, Stage.CREATE)
+        assert record is not None
+        used = Usage(invocations=9, gb_seconds=9.0, calls={"s3.PutObject": 9})
+        world.records.save(replace(record, seconds=99, usage=used, run="two"))
+        assert not world.publish(replace(a_request(), glance=later, run="two")).sent
+        assert len(world.notifier.messages) == 1
+
+    @pytest.mark.parametrize(
+        "later",
+        [WELL, None, replace(TROUBLE, breaches=(TROUBLE.breaches[0], "weekly: rds x in us-east-1: missing"))],
+    )
+    def test_what_is_otherwise_is_told_again(self, world: World, later: Glance | None) -> None:
+        world.publish(replace(a_request(), glance=TROUBLE))
+        assert world.publish(replace(a_request(), glance=later)).sent
+        assert len(world.notifier.messages) == 2
+
+    def test_the_first_look_at_a_slot_is_told(self, world: World) -> None:
+        world.publish()
+        assert world.publish(replace(a_request(), glance=WELL)).sent
+
+
+class TestTheChatChannel:
+    def published(self, world: World) -> Published:
+        return publish_report(world.records, world.notifier, a_request(), world.home, world.notifier)
+
+    def test_it_is_told_the_same(self, world: World) -> None:
+        published = self.published(world)
+        assert published.chat_problem == ""
+        [shown] = world.notifier.chats
+        assert json.loads(shown)["content"]["title"] == published.message.subject
+
+    def test_it_is_told_once(self, world: World) -> None:
+        self.published(world)
+        self.published(world)
+        assert len(world.notifier.chats) == 1
+
+    def test_its_failure_costs_nobody_the_message_nor_its_record(self, world: World) -> None:
+        world.notifier.silent = True
+        published = self.published(world)
+        assert published.sent
+        assert published.chat_problem.startswith("the chat channel was not told (publish of chat: NoAnswer")
+        assert len(world.notifier.messages) == 1
+        assert world.records.load("nightly", NIGHT, Stage.REPORT) is not None
+        assert not self.published(world).sent
+
+    def test_it_is_not_told_what_people_were_not(self, world: World) -> None:
+        world.notifier.failing = True
+        with pytest.raises(NoAnswer):
+            self.published(world)
+        assert world.notifier.chats == []
+
+    def test_a_rehearsal_is_not_told_there(self, world: World) -> None:
+        publish_report(world.records, world.notifier, a_request(dry_run=True), HOME, world.notifier)
+        assert world.notifier.chats == []
+
+
+LETTERS = ["x", "\u00fc", "\U0001f600", '"', "\\", "\n", "\x00", "\x1f", "\u2028", "<!channel>"]
+sentences = st.lists(
+    st.builds(lambda letter, times: letter * times, st.sampled_from(LETTERS), st.integers(1, 60_000)),
+    max_size=6,
+)
+
+
+@settings(max_examples=10)
+@given(problems=sentences, refusals=sentences, notices=sentences, breaches=sentences, reasons=sentences)
+def test_whatever_the_sentences_are_sns_takes_the_message(
+    problems: list[str], refusals: list[str], notices: list[str], breaches: list[str], reasons: list[str]
+) -> None:
+    """The notifier checks the bytes, the subject, the attributes and the schema."""
+    records, notifier = FakeRecords(), FakeNotifier()
+    outcomes = [
+        Outcome(
+            action=Action.CREATE,
+            state=State.FAILED,
+            kind="rds",
+            resource=f"{DATABASE}-{number}",
+            region=HOME_REGION,
+            reason=reason,
+        )
+        for number, reason in enumerate(reasons * 20)
+    ]
+    report = Report(
+        stage=Stage.CREATE, plan="nightly", slot=NIGHT, outcomes=outcomes, refusals=refusals, notices=notices
+    )
+    records.save(report)
+    glance = replace(TROUBLE, breaches=tuple(breaches), problems=tuple(breaches))
+    request = replace(a_request(), problems=tuple(problems), glance=glance)
+    published = publish_report(records, notifier, request, HOME, notifier)
+    [message] = notifier.messages
+    data = json.loads(message.data)
+    assert data["left_out"] + len(data["outcomes"]) == len(outcomes)
+    assert "memory://runs/nightly/20261122T020000Z/report.json" in message.text
+    assert published.sent

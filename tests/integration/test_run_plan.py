@@ -1,9 +1,11 @@
 """A whole run: its sweeps and waits, its crashes, and its one message at the end."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 import boto3
@@ -18,11 +20,12 @@ from holdfast.core.model import BackupState, Breaker, KeepPolicy, Plan
 from holdfast.core.report import Stage
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.ports import PlanStore
-from holdfast.settings import Settings, read_settings
+from holdfast.settings import read_settings
 from holdfast.usecases.run import run_plan
 from tests.builders import AWAY_REGION, TAGS, a_plan, a_request, a_rule, nights_ago
 from tests.fakes import FakeCloud, FakePlans
 from tests.integration.world import World
+from tests.logged import read
 
 PLAN = a_plan(keep=KeepPolicy(daily=2, minimum=1), copies=(a_rule(keep=KeepPolicy(daily=2, minimum=1)),))
 type Functions = Callable[[Stage, Mapping[str, object]], dict[str, object]]
@@ -146,8 +149,8 @@ class TestAUsualNight:
         execution = Execution(world.invoke)
         summary = execution.run(world)
         assert summary["status"] == "ok"
-        assert execution.invoked[-2:] == [Stage.PRUNE, Stage.REPORT]
-        assert set(execution.invoked[:-2]) == {Stage.CREATE, Stage.COPY}
+        assert execution.invoked[-3:] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
+        assert set(execution.invoked[:-3]) == {Stage.CREATE, Stage.COPY}
         assert {one.state for one in world.cloud.standing()} == {BackupState.AVAILABLE}
         assert len(world.names()) == 3 * 2 + 2 * 2
         [message] = world.notifier.messages
@@ -244,7 +247,7 @@ class TestCrashes:
         execution = Execution(crashing(world, {Stage.COPY: 99}))
         with pytest.raises(RunFailed, match="Holdfast nightly: PARTIAL"):
             execution.run(world)
-        assert execution.invoked[-2:] == [Stage.PRUNE, Stage.REPORT]
+        assert execution.invoked[-3:] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
         assert len(world.cloud.standing("rds")) == 2
         assert "copy_backups could not do its work" in world.notifier.messages[0].text
 
@@ -285,7 +288,7 @@ class TestTheWindow:
         with pytest.raises(RunFailed, match="Holdfast nightly: PARTIAL, 0 of 3 backed up, 5 pending"):
             execution.run(world)
         assert sum(execution.waited) <= 600
-        assert execution.invoked[-2:] == [Stage.PRUNE, Stage.REPORT]
+        assert execution.invoked[-3:] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
         assert len(list(world.cloud.standing("rds", "us-east-1", stuck))) == 6
 
     def test_the_next_night_heals_what_it_left(self) -> None:
@@ -308,11 +311,11 @@ class TestTrouble:
         execution = Execution(world.invoke)
         with pytest.raises(RunFailed, match="Holdfast nightly: FAILED"):
             execution.run(world, plans=FakePlans([]))
-        assert execution.invoked == [Stage.REPORT]
+        assert execution.invoked == [Stage.CHECK, Stage.REPORT]
         assert "plan 'nightly' cannot be used: there is no such plan" in world.notifier.messages[0].text
 
     def test_a_plan_that_copies_to_a_region_that_is_not_allowed_runs_no_stage_and_is_told(self) -> None:
-        class Stored:
+        class Stored(FakePlans):
             def get(self, name: str) -> Plan:
                 limits = PlanLimits(kinds=("rds",), home_region="us-east-1", copy_regions=(AWAY_REGION,))
                 copy = {"region": "mars-1", "keep": {"daily": 7}}
@@ -322,20 +325,20 @@ class TestTrouble:
         world = a_world()
         execution = Execution(world.invoke)
         with pytest.raises(RunFailed):
-            execution.run(world, plans=Stored())
-        assert execution.invoked == [Stage.REPORT]
+            execution.run(world, plans=Stored([]))
+        assert execution.invoked == [Stage.CHECK, Stage.REPORT]
         assert "copies[0].region: 'mars-1' is not allowed; this stack may copy to us-west-2" in (
             world.notifier.messages[0].text
         )
 
     def test_a_plan_that_cannot_be_fetched_is_told(self) -> None:
-        class Closed:
+        class Closed(FakePlans):
             def get(self, name: str) -> Plan:
                 raise AccessDenied("ssm", "/holdfast/plans/nightly", "GetParameter", "AccessDenied")
 
         world = a_world()
         with pytest.raises(RunFailed):
-            Execution(world.invoke).run(world, plans=Closed())
+            Execution(world.invoke).run(world, plans=Closed([]))
         assert "GetParameter of /holdfast/plans/nightly: AccessDenied" in world.notifier.messages[0].text
 
     @pytest.mark.parametrize("times", [1, 2, 3])
@@ -432,29 +435,20 @@ class TestDryRun:
 
 
 FUNCTIONS = {stage: f"holdfast-{stage}" for stage in Stage}
+ENVIRONMENT = {
+    "HOLDFAST_STACK": "holdfast",
+    "AWS_REGION": "us-east-1",
+    "HOLDFAST_ACCOUNT": "123456789012",
+    "HOLDFAST_PLANS_PATH": "/holdfast/plans",
+    "HOLDFAST_BUCKET": "reports",
+    "HOLDFAST_COPY_REGIONS": AWAY_REGION,
+}
 
 
 def an_app(world: World) -> App:
     """Bootstrap's own, but for the plans, which would be SSM's."""
-    app = App(
-        Settings(
-            stack="holdfast",
-            region="us-east-1",
-            account="123456789012",
-            plans_path="/holdfast/plans",
-            bucket="reports",
-            copy_regions=(AWAY_REGION,),
-            copy_buckets={},
-            vault_accounts=(),
-            vault_role="",
-            snapshot_quota=None,
-            rds_calls_per_second=5,
-            topic_arn="",
-            holds_parameter="",
-            stage_functions={str(stage): name for stage, name in FUNCTIONS.items()},
-        ),
-        boto3.Session(region_name="us-east-1"),
-    )
+    functions = {f"HOLDFAST_{stage.upper()}_FUNCTION": name for stage, name in FUNCTIONS.items()}
+    app = App(read_settings(ENVIRONMENT | functions), boto3.Session(region_name="us-east-1"))
     vars(app)["plans"] = world.plans
     return app
 
@@ -533,6 +527,39 @@ class TestTheFunction:
         assert len(slots) == 1
         assert slots.pop().second == 0
         assert len(world.names()) == 5
+
+    def test_every_stage_and_every_line_has_the_runs_id_which_stays_when_it_resumes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world, log = a_world(listings=1), StringIO()
+        functions, handed = crashing(world, {Stage.COPY: 1}), list[tuple[str, object]]()
+
+        def noting(stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
+            handed.append((str(stage), payload["run"]))
+            return functions(stage, payload)
+
+        monkeypatch.setattr(function.logger.registered_handler, "stream", log)
+        result = run_function(monkeypatch, world, self.event, noting)
+        run = json.loads(str(result.result))["run"]
+        assert re.fullmatch("[0-9a-f-]{36}", run)
+        assert {one for _, one in handed} == {run}
+        assert {stage for stage, _ in handed} == set(map(str, Stage))
+        lines = read(log)
+        assert {(line["run"], line["plan"], line["stage"]) for line in lines} == {(run, "nightly", "run")}
+        told = [line for line in lines if line["message"] != "began"]
+        assert [line["invoked"] for line in told] == [stage for stage, _ in handed], "each once"
+        [crashed] = [line for line in told if line["message"] == "crashed"]
+        assert (crashed["invoked"], crashed["state"], crashed["level"]) == ("copy", "failed", "ERROR")
+        assert "Task timed out after 900.00 seconds" in crashed["reason"]
+        assert {line["act"] for line in told} == {f"invoke {stage}" for stage in Stage}
+
+    def test_two_runs_have_two_ids_unless_the_event_gives_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def id_of_a_run(**more: object) -> str:
+            result = run_function(monkeypatch, a_world(), {**self.event, "dry_run": True, **more})
+            return str(json.loads(str(result.result))["run"])
+
+        assert id_of_a_run() != id_of_a_run()
+        assert id_of_a_run(run="by-hand") == "by-hand"
 
     def test_a_dry_run_answers_with_every_stage(self, monkeypatch: pytest.MonkeyPatch) -> None:
         world = a_world(nights=5)

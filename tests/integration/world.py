@@ -1,15 +1,21 @@
 """Holdfast on a cloud in memory: the use cases wired to the fakes, as bootstrap wires them to AWS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from threading import Lock
 
-from holdfast.core.errors import StageCrashed
-from holdfast.core.model import Backup, CopySettings, Home, Mark, Plan, Request, Resource
+from holdfast.core.cost import Prices
+from holdfast.core.errors import ProviderError, StageCrashed
+from holdfast.core.model import Backup, CheckRequest, CopySettings, Home, Mark, Plan, Request, Resource
+from holdfast.core.naming import format_slot
+from holdfast.core.posture import Posture, glance_of
 from holdfast.core.report import Action, Outcome, Report, Stage
-from holdfast.events import parse_request
+from holdfast.core.usage import Usage
+from holdfast.events import parse_check, parse_request
 from holdfast.ports import (
+    CheckPorts,
     Copier,
     CopyPorts,
     CreatePorts,
@@ -18,7 +24,10 @@ from holdfast.ports import (
     Provider,
     PrunePorts,
     ResourceQuery,
+    StoredPlan,
 )
+from holdfast.prices import load_prices
+from holdfast.usecases.check import check_recovery_points, keep_posture
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
@@ -31,6 +40,7 @@ from tests.fakes import (
     FakeHoldList,
     FakeNotifier,
     FakePlans,
+    FakePostureStore,
     FakeProvider,
     FakeQuotas,
     FakeRecords,
@@ -59,6 +69,47 @@ def time_for(acts: int) -> Deadline:
     return deadline
 
 
+class FakePage:
+    """The port `PageStore`: keeps what was shown. `failing` makes each writing end with it."""
+
+    address = "s3://reports/page/index.html"
+
+    def __init__(self) -> None:
+        self.shown: list[Posture] = []
+        self.failing: ProviderError | None = None
+
+    def write(self, posture: Posture) -> None:
+        if self.failing:
+            raise self.failing
+        self.shown.append(posture)
+
+
+class UsualPrices:
+    """The port `PriceList`: Holdfast's own table. `mistake` is what is wrong with a person's."""
+
+    def __init__(self) -> None:
+        self.mistake = ""
+
+    def read(self) -> tuple[Prices, str]:
+        return _usual_prices(), self.mistake
+
+
+@cache
+def _usual_prices() -> Prices:
+    return load_prices()
+
+
+class StoredPlans(FakePlans):
+    """The port `PlanStore` over plans as they are kept, those that cannot be used among them."""
+
+    def __init__(self, stored: Iterable[StoredPlan]) -> None:
+        self._stored = sorted(stored, key=lambda one: one.name)
+        super().__init__(one.plan for one in self._stored if one.plan)
+
+    def everyone(self) -> Sequence[StoredPlan]:
+        return self._stored
+
+
 @dataclass
 class World:
     """One deployment. `providers` may be replaced by a test's own."""
@@ -74,6 +125,11 @@ class World:
     people_know: bool = True
     """Whether messages have long told of the plan's retention, whatever it is."""
     home: Home = HOME
+    postures: FakePostureStore = field(default_factory=FakePostureStore)
+    page: FakePage = field(default_factory=FakePage)
+    prices: UsualPrices = field(default_factory=UsualPrices)
+    stored: list[StoredPlan] = field(default_factory=list)
+    """All plans as they are kept, where there are others than `plan`."""
 
     def __post_init__(self) -> None:
         for kind in KINDS:
@@ -103,7 +159,21 @@ class World:
 
     @property
     def plans(self) -> FakePlans:
-        return FakePlans([self.plan])
+        return StoredPlans(self.stored) if self.stored else FakePlans([self.plan])
+
+    @property
+    def check_ports(self) -> CheckPorts:
+        return CheckPorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            hold_lists={"dynamodb": self.holds},
+            plans=self.plans,
+            records=self.records,
+            postures=self.postures,
+            page=self.page,
+            prices=self.prices,
+            quotas=self.quotas,
+        )
 
     def create(
         self, request: Request | None = None, deadline: Deadline = plenty, home: Home | None = None
@@ -146,6 +216,23 @@ class World:
         request = replace(request or a_request(), problems=problems)
         return publish_report(self.records, self.notifier, request, self.home)
 
+    def check(self, at: datetime = NIGHT, plan: str = "", slot: datetime | None = None) -> Posture:
+        """How everything stands; `plan` and `slot` are those of the run that asks, if one does."""
+        return self._checked(CheckRequest(at=at, plan=plan, slot=slot))
+
+    def _checked(self, request: CheckRequest) -> Posture:
+        ports = self.check_ports
+        return keep_posture(ports, check_recovery_points(ports, request, self.home, Usage))
+
+    def run(self, slot: datetime = NIGHT) -> Posture:
+        """A whole night, its stages one after the other; the posture that its message tells of."""
+        request = a_request(slot)
+        for stage in (self.create, self.copy, self.prune):
+            stage(request)
+        posture = self.check(slot, self.plan.name, slot)
+        self.publish(request)
+        return posture
+
     def _kept(self, report: Report) -> Report:
         if not report.dry_run:
             self.records.save(report)
@@ -153,9 +240,11 @@ class World:
 
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         """What a stage's function does with an event."""
-        request = parse_request(
-            payload, max(NIGHT, datetime.now(UTC)), also=("problems",) if stage is Stage.REPORT else ()
-        )
+        now = max(NIGHT, datetime.now(UTC))
+        if stage is Stage.CHECK:
+            return self._answer(parse_check({"at": payload["slot"], **payload}, now))
+        also = ("problems", "posture", "unchecked") if stage is Stage.REPORT else ()
+        request = parse_request(payload, now, also)
         if request.plan != self.plan.name and stage is not Stage.REPORT:
             raise StageCrashed("there is no such plan")
         if stage is Stage.REPORT:
@@ -167,6 +256,11 @@ class World:
             Stage.PRUNE: self.prune,
         }
         return run[stage](request).to_dict()
+
+    def _answer(self, request: CheckRequest) -> dict[str, object]:
+        posture = self._checked(request)
+        glance = glance_of(posture, request.plan, self.page.address)
+        return {"at": format_slot(posture.at), "posture": glance.to_dict()}
 
     def names(self, place: str = "") -> list[str]:
         """The names of all backups that stand, sorted."""

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "holdfast" / "holdfast"
 FUNCTIONS = ROOT / "functions"
 
-EDGE = {"plans", "holds", "events", "settings", "stage", "telemetry"}
+EDGE = {"plans", "holds", "prices", "events", "settings", "stage", "telemetry", "gauges"}
 """Modules that stand between Lambda and the use cases: what comes in is read there, what goes out is told."""
 
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -22,11 +22,14 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "adapters": {"adapters", "ports", "core"},
     "plans": {"core"},
     "holds": {"core"},
+    "prices": {"core"},
+    "page": {"page", "core"},
     "settings": {"core"},
     "events": {"plans", "core"},
-    "telemetry": {"core"},
+    "gauges": {"core"},
+    "telemetry": {"gauges", "core"},
     "stage": {"telemetry", "usecases", "ports", "core"},
-    "bootstrap": {"adapters", "plans", "holds", "settings", "ports", "core"},
+    "bootstrap": {"adapters", "page", "plans", "holds", "prices", "settings", "ports", "core"},
     "functions": {"bootstrap", "usecases", "events", "stage"},
 }
 RULES: Mapping[str, str] = {
@@ -35,6 +38,7 @@ RULES: Mapping[str, str] = {
     "usecases": "imports run functions -> usecases -> ports -> core",
     "adapters": "adapters import ports and the core only",
     "bootstrap": "imports run functions -> bootstrap -> adapters",
+    "page": "the page is made of what the core found out, and of nothing else",
     "functions": "imports run functions -> bootstrap -> adapters, functions -> usecases -> ports -> core",
 } | dict.fromkeys(EDGE, "what reads events, plans and settings or tells reports stays at the edge")
 

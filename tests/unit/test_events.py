@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import RequestError
 from holdfast.core.model import Request
-from holdfast.events import parse_request
+from holdfast.events import parse_check, parse_request
 from tests.builders import NIGHT
 from tests.unit.test_plans import json_values
 
@@ -43,6 +43,14 @@ class TestRequests:
     def test_an_approval_is_of_a_slot(self) -> None:
         with pytest.raises(RequestError, match="slot: missing; with approve, give the slot"):
             parse_request({"plan": "nightly", "approve": "0" * 16}, NOW, also=("approve",))
+
+    @pytest.mark.parametrize("run", ["b5c1d7a2-3f10-4c1e-9d52-0c3e3a3f9b10", "by.hand:1_2", "x" * 128])
+    def test_every_function_takes_the_id_of_the_run_that_it_works_for(self, run: str) -> None:
+        assert parse_request({"plan": "nightly", "run": run}, NOW, run="invocation").run == run
+
+    @pytest.mark.parametrize("event", [{"plan": "nightly"}, {"plan": "nightly", "run": ""}, WRAPPED])
+    def test_without_one_it_is_that_of_the_invocation(self, event: object) -> None:
+        assert parse_request(event, NOW, run="invocation").run == "invocation"
 
     def test_without_a_slot_it_is_now_cut_to_the_minute(self) -> None:
         assert parse_request({"plan": "nightly"}, NOW).slot == datetime(2026, 11, 23, 9, 41, tzinfo=UTC)
@@ -82,8 +90,12 @@ class TestRequests:
             ({"plan": "nightly", "approve": "yes"}, "approve: 'yes' is no digest"),
             (
                 {"plan": "nightly", "dryrun": True},
-                "dryrun: not a key of this function; allowed are plan, slot, dry_run, most, approve",
+                "dryrun: not a key of this function; allowed are plan, slot, dry_run, most, run, approve",
             ),
+            ({"plan": "nightly", "run": 7}, "run: 7 is no id of a run; give at most 128 of letters, digits"),
+            ({"plan": "nightly", "run": "a b"}, "run: 'a b' is no id of a run"),
+            ({"plan": "nightly", "run": "a\n"}, "run: 'a\\n' is no id of a run"),
+            ({"plan": "nightly", "run": "x" * 129}, "is no id of a run"),
             (WRAPPED | {"detail": None}, "the event is None; give an object"),
             (WRAPPED | {"time": "soon"}, "slot: 'soon' is no time"),
             ([], "the event is []; give an object"),
@@ -154,8 +166,11 @@ KEYS_OF = {"copy_backups": ("hint",), "prune_backups": ("approve",), "publish_re
 class TestFiles:
     @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
     def test_each_file_is_an_event_that_its_function_understands(self, path: Path) -> None:
-        also = KEYS_OF.get(path.name.split(".")[0], ())
-        assert parse_request(json.loads(path.read_text()), NOW, also=also).plan == "nightly"
+        function, event = path.name.split(".")[0], json.loads(path.read_text())
+        if function == "check_recovery_points":
+            assert parse_check(event, NOW).at <= NOW
+        else:
+            assert parse_request(event, NOW, also=KEYS_OF.get(function, ())).plan == "nightly"
 
     @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
     def test_each_file_belongs_to_a_function_or_to_all(self, path: Path) -> None:

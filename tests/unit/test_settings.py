@@ -29,6 +29,9 @@ def test_what_is_left_out_has_its_default() -> None:
         rds_calls_per_second=5.0,
         topic_arn="",
         holds_parameter="",
+        prices_parameter="",
+        record_lock_mode=None,
+        record_lock_days=0,
         stage_functions={},
     )
 

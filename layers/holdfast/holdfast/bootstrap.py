@@ -16,24 +16,32 @@ from holdfast.adapters.calls import client_config
 from holdfast.adapters.dynamodb import DynamoDBBackups
 from holdfast.adapters.dynamodb_exports import DynamoDBExports
 from holdfast.adapters.ebs import EbsBackups
+from holdfast.adapters.meter import Meter
 from holdfast.adapters.patience import Patience
 from holdfast.adapters.rds import RdsBackups
 from holdfast.adapters.rds_common import RdsRegions
+from holdfast.adapters.s3_documents import Lock
+from holdfast.adapters.s3_page import S3Page
+from holdfast.adapters.s3_postures import S3Postures
 from holdfast.adapters.s3_records import READ_SECONDS as RECORD_READ_SECONDS
 from holdfast.adapters.s3_records import S3Records
 from holdfast.adapters.s3_turns import RENEWAL_ATTEMPTS, RENEWAL_READ_SECONDS, S3Turns
 from holdfast.adapters.service_quotas import ServiceQuotas
-from holdfast.adapters.sns import SnsNotifier
+from holdfast.adapters.sns import SnsChat, SnsNotifier
 from holdfast.adapters.ssm_holds import SsmHolds
 from holdfast.adapters.ssm_plans import READ_SECONDS as PARAMETER_READ_SECONDS
 from holdfast.adapters.ssm_plans import SsmPlans
+from holdfast.adapters.ssm_prices import SsmPrices
 from holdfast.adapters.tagging import Tagging
 from holdfast.core.errors import SettingsError
 from holdfast.core.holds import Hold
 from holdfast.core.model import Home, Plan
+from holdfast.core.posture import Posture
 from holdfast.holds import parse_holds
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.ports import (
+    Chat,
+    CheckPorts,
     Copier,
     CopyPorts,
     CreatePorts,
@@ -48,11 +56,13 @@ from holdfast.ports import (
     RecordStore,
     Turns,
 )
+from holdfast.prices import load_prices
 from holdfast.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
 
     from holdfast.adapters.durable import DurableRun
@@ -71,7 +81,7 @@ class App:
         self.settings = settings
         self.home = Home(stack=settings.stack, region=settings.region, account=settings.account)
         self._session = session
-        self.patience = Patience()
+        self.patience = Patience(Meter(memory_mb=settings.memory_mb))
         self._accounts = Accounts(
             session,
             role=settings.vault_role,
@@ -160,7 +170,26 @@ class App:
 
     @cached_property
     def records(self) -> RecordStore:
-        return S3Records(client=self._s3, bucket=self.settings.bucket)
+        return S3Records(client=self._s3, bucket=self.settings.bucket, lock=self._record_lock)
+
+    @cached_property
+    def _record_lock(self) -> Lock:
+        """For what an auditor reads: records and postures."""
+        return Lock(mode=self.settings.record_lock_mode, days=self.settings.record_lock_days)
+
+    @cached_property
+    def check_ports(self) -> CheckPorts:
+        return CheckPorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            hold_lists=self.hold_lists,
+            plans=self.plans,
+            records=self.records,
+            postures=S3Postures(client=self._s3, bucket=self.settings.bucket, lock=self._record_lock),
+            page=S3Page(client=self._s3, bucket=self.settings.bucket, render=_page),
+            prices=SsmPrices(client=self._ssm, parameter=self.settings.prices_parameter, parse=load_prices),
+            quotas=self.quotas,
+        )
 
     @cached_property
     def turns(self) -> Turns:
@@ -175,8 +204,13 @@ class App:
     def notifier(self) -> Notifier:
         if not self.settings.topic_arn:
             raise SettingsError("HOLDFAST_TOPIC_ARN is missing (see template.yaml)")
-        client = self.patience.watched(self._session.client("sns", config=client_config()))
-        return SnsNotifier(client=client, topic_arn=self.settings.topic_arn)
+        return SnsNotifier(client=self._sns, topic_arn=self.settings.topic_arn)
+
+    @cached_property
+    def chat(self) -> Chat | None:
+        """The chat channel, if one is to be told."""
+        topic = self.settings.chat_topic_arn
+        return SnsChat(client=self._sns, topic_arn=topic) if topic else None
 
     def durable_run(self, context: "DurableContext") -> "DurableRun":
         """What `run_plan` needs of Lambda's durable functions. No other function loads their SDK."""
@@ -243,12 +277,23 @@ class App:
         return self.patience.watched(self._session.client("s3", config=config), ANSWER_SECONDS)
 
     @cached_property
+    def _sns(self) -> "SNSClient":
+        return self.patience.watched(self._session.client("sns", config=client_config()))
+
+    @cached_property
     def _tagging(self) -> Tagging:
         return Tagging(
             lambda: self.patience.watched(
                 self._session.client("resourcegroupstaggingapi", config=client_config())
             )
         )
+
+
+def _page(posture: Posture) -> str:
+    """The page. Imported here, since it is one function's alone and takes its time to start."""
+    from holdfast.page.render import render  # noqa: PLC0415
+
+    return render(posture)
 
 
 def bootstrap(deadline: Deadline) -> App:

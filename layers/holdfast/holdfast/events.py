@@ -7,22 +7,27 @@ from typing import Any
 
 from holdfast.core.brief import joined, shown
 from holdfast.core.errors import RequestError
-from holdfast.core.model import Request
+from holdfast.core.glance import Glance, glance_from_dict
+from holdfast.core.model import CheckRequest, Request
 from holdfast.core.naming import PLAN_NAME, parse_slot
 from holdfast.plans import PLAN_NAME_RULE
 
-_KEYS = ("plan", "slot", "dry_run", "most")
+_KEYS = ("plan", "slot", "dry_run", "most", "run")
+_CHECK_KEYS = ("at", "plan", "slot", "run")
 _FAST_CLOCK = timedelta(minutes=5)
 """How far the clock of whoever sends an event may be ahead of ours."""
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+_RUN = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
-def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> Request:
-    """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute.
+def parse_request(event: object, now: datetime, also: tuple[str, ...] = (), run: str = "") -> Request:
+    """What an event asks for. Without a slot it is the event's own `time`, else `now`, cut to the minute;
+    without the id of a run it is `run`.
 
-    `also` names the keys that this function alone takes: `approve`, `problems`, `hint`. An EventBridge event
-    may wrap the request as its `detail`. Raises `RequestError` with the mistakes.
+    `also` names the keys that this function alone takes: `approve`, `problems`, `posture`, `unchecked`,
+    `hint`, `at`. An EventBridge event may wrap the request as its `detail`. Raises `RequestError` with the
+    mistakes. A posture that cannot be understood is none: it must not cost people their message.
     """
     body, time = _unwrapped(event)
     allowed = (*_KEYS, *also)
@@ -54,9 +59,16 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
         )
     elif approve and slot is None:
         mistakes.append("slot: missing; with approve, give the slot that the refusal named")
+    mistakes += _mistakes_of_run(body.get("run", ""))
     problems = body.get("problems", [])
     if not isinstance(problems, list) or not all(isinstance(one, str) for one in problems):
         mistakes.append(f"problems: {shown(problems)} is not allowed; give a list of sentences")
+    unchecked = body.get("unchecked", "")
+    if not isinstance(unchecked, str):
+        mistakes.append(f"unchecked: {shown(unchecked)} is not allowed; give a sentence")
+    glance, unfit = _glance(body.get("posture"))
+    at, untimely = _instant(body.get("at"), now)
+    mistakes += untimely
     if mistakes:
         raise RequestError("the event cannot be used: " + joined(mistakes))
     return Request(
@@ -67,7 +79,66 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = ()) -> R
         approve=str(approve),
         problems=tuple(problems),
         hint=bool(body.get("hint", False)),
+        run=str(body.get("run") or run),
+        glance=glance,
+        unchecked=str(unchecked) or unfit,
+        at=at,
     )
+
+
+def parse_check(event: object, now: datetime, run: str = "") -> CheckRequest:
+    """What an event asks `check_recovery_points`: how everything stands `at` an instant, else at the event's
+    own `time`, else `now`. A run that asks gives its `plan` and `slot`. Raises `RequestError`."""
+    body, time = _unwrapped(event)
+    mistakes = [
+        f"{key}: not a key of this function; allowed are {', '.join(_CHECK_KEYS)}"
+        for key in sorted(map(str, set(body) - set(_CHECK_KEYS)))
+    ]
+    plan, slot = body.get("plan", ""), body.get("slot")
+    if not isinstance(plan, str) or (plan and not PLAN_NAME.fullmatch(plan)):
+        mistakes.append(f"plan: {shown(plan)} is not the name of a plan; give {PLAN_NAME_RULE}")
+    instant = parse_slot(slot) if isinstance(slot, str) else None
+    if slot is not None and instant is None:
+        mistakes.append(f"slot: {shown(slot)} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
+    if bool(plan) != (slot is not None):
+        mistakes.append("plan and slot: give both, of the run that asks, or none")
+    at, untimely = _instant(body.get("at", time), now)
+    mistakes += [*untimely, *_mistakes_of_run(body.get("run", ""))]
+    if mistakes:
+        raise RequestError("the event cannot be used: " + joined(mistakes))
+    return CheckRequest(
+        at=at or now.astimezone(UTC).replace(microsecond=0),
+        plan=str(plan),
+        slot=instant,
+        run=str(body.get("run") or run),
+    )
+
+
+def _glance(given: object) -> tuple[Glance | None, str]:
+    """What `check_recovery_points` answered, or why that cannot be understood."""
+    if given is None:
+        return None, ""
+    try:
+        return glance_from_dict(given), ""  # type: ignore[arg-type]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, f"its answer cannot be understood: {shown(given)}"
+
+
+def _instant(given: object, now: datetime) -> tuple[datetime | None, list[str]]:
+    if given is None:
+        return None, []
+    at = parse_slot(given) if isinstance(given, str) else None
+    if at is None:
+        return None, [f"at: {shown(given)} is no time; give one in UTC such as '2026-11-22T06:00:00Z'"]
+    if at > now + _FAST_CLOCK:
+        return None, [f"at: {shown(given)} is in the future; give a time that has been, or none"]
+    return at, []
+
+
+def _mistakes_of_run(given: object) -> list[str]:
+    if isinstance(given, str) and (not given or _RUN.fullmatch(given)):
+        return []
+    return [f"run: {shown(given)} is no id of a run; give at most 128 of letters, digits and '_.:-'"]
 
 
 def _unwrapped(event: object) -> tuple[Mapping[str, Any], object]:

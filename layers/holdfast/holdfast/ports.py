@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from holdfast.core.cost import Prices
 from holdfast.core.holds import Hold
 from holdfast.core.model import Backup, CopyLaws, CopySettings, Mark, Plan, Resource, Retention
+from holdfast.core.posture import Drill, Posture
 from holdfast.core.report import Report, Stage
 from holdfast.core.told import Told
 
@@ -106,11 +108,24 @@ class HoldList(Protocol):
         """The holds as they are this moment. Raises `HoldListError` when they cannot be understood."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan as it is kept, or the `problem` with it; and when it was last changed."""
+
+    name: str
+    plan: Plan | None
+    problem: str = ""
+    changed: datetime | None = None
+
+
 class PlanStore(Protocol):
     """Where plans are kept."""
 
     def get(self, name: str) -> Plan:
         """Raises `PlanError` when there is no such plan or it cannot be used."""
+
+    def everyone(self) -> Sequence[StoredPlan]:
+        """All plans, by name, those that cannot be used among them."""
 
 
 class RecordStore(Protocol):
@@ -126,11 +141,46 @@ class RecordStore(Protocol):
     def load(self, plan: str, slot: datetime, stage: Stage) -> Report | None:
         """The record of a stage, or `None` when it left none."""
 
+    def slots(self, plan: str, since: datetime) -> Sequence[datetime]:
+        """The slots of a plan from `since` on that any stage left a record of, in order."""
+
     def told(self, plan: str) -> Mapping[str, Told]:
         """What the messages tell that the plan keeps, by kind of resource."""
 
     def tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
         """Note that the message of the slot told of these retentions (`core.told.told_now`)."""
+
+
+class PostureStore(Protocol):
+    """Where postures are kept, without their timelines."""
+
+    def save(self, posture: Posture) -> str:
+        """Store the posture as that of its instant. Returns its address."""
+
+    def load(self, since: datetime, until: datetime) -> Posture | None:
+        """The newest posture of that time, both ends included; `None` when there is none."""
+
+    def drills(self, since: datetime) -> Sequence[Drill]:
+        """The rehearsed restores from then on, the newest first."""
+
+
+class PageStore(Protocol):
+    """Where the page is that people look at."""
+
+    @property
+    def address(self) -> str:
+        """Where that is: `s3://bucket/page/index.html`."""
+
+    def write(self, posture: Posture) -> None:
+        """Put the page of this posture in the place of the one before."""
+
+
+class PriceList(Protocol):
+    """What AWS's services cost, as this deployment believes."""
+
+    def read(self) -> tuple[Prices, str]:
+        """The prices, and what is wrong with those that a person gave, which are not used then; empty when
+        nothing is. Never raises."""
 
 
 class Turns(Protocol):
@@ -143,11 +193,13 @@ class Turns(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message for people (`subject`, `text`) and machines (`data`), with attributes to filter by."""
+    """One message for people (`subject`, `text`) and machines (`data`), with attributes to filter by. `chat`
+    is what Amazon Q Developer shows of it in a chat channel."""
 
     subject: str
     text: str
     data: str
+    chat: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -155,6 +207,12 @@ class Notifier(Protocol):
     """How people are told."""
 
     def publish(self, message: Message) -> None: ...
+
+
+class Chat(Protocol):
+    """How a chat channel is told."""
+
+    def tell(self, message: Message) -> None: ...
 
 
 class RunContext(Protocol):
@@ -199,4 +257,19 @@ class PrunePorts:
     copiers: Mapping[str, Copier]
     hold_lists: Mapping[str, HoldList]
     records: RecordStore
+    quotas: Quotas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPorts:
+    """What looking at how everything stands needs. Nothing of it can change a backup."""
+
+    providers: Mapping[str, Provider]
+    copiers: Mapping[str, Copier]
+    hold_lists: Mapping[str, HoldList]
+    plans: PlanStore
+    records: RecordStore
+    postures: PostureStore
+    page: PageStore
+    prices: PriceList
     quotas: Quotas

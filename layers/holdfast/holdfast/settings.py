@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from holdfast.core.errors import SettingsError
 
@@ -26,9 +27,17 @@ class Settings:
     """Manual snapshots of instances, and of clusters, in each Region; `None` to ask Service Quotas."""
     rds_calls_per_second: float
     topic_arn: str
+    chat_topic_arn: str = ""
+    """Of the topic that a chat channel follows; empty when none does."""
     holds_parameter: str
+    prices_parameter: str
+    record_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    """S3 Object Lock's mode for records and postures; `None` for no lock."""
+    record_lock_days: int
     stage_functions: Mapping[str, str]
     """The alias to invoke of each stage, by the stage's name."""
+    memory_mb: int = 0
+    """The function's own, which Lambda tells; 0 elsewhere."""
 
 
 _REQUIRED = (
@@ -42,7 +51,13 @@ _STAGE_VARIABLES = {
     "create": "HOLDFAST_CREATE_FUNCTION",
     "copy": "HOLDFAST_COPY_FUNCTION",
     "prune": "HOLDFAST_PRUNE_FUNCTION",
+    "check": "HOLDFAST_CHECK_FUNCTION",
     "report": "HOLDFAST_REPORT_FUNCTION",
+}
+_LOCK_MODES: Mapping[str, Literal["GOVERNANCE", "COMPLIANCE"] | None] = {
+    "": None,
+    "GOVERNANCE": "GOVERNANCE",
+    "COMPLIANCE": "COMPLIANCE",
 }
 
 
@@ -61,6 +76,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         problems.append(
             f"HOLDFAST_SNAPSHOT_QUOTA is {quota!r}: give a whole number from 1 to 999999, or none"
         )
+    problems += _lock_problems(environment)
     copy_regions = _list(environment.get("HOLDFAST_COPY_REGIONS", ""))
     copy_bucket = environment.get("HOLDFAST_COPY_BUCKET", "")
     if problems:
@@ -78,11 +94,27 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         snapshot_quota=int(quota) if quota else None,
         rds_calls_per_second=rate,
         topic_arn=environment.get("HOLDFAST_TOPIC_ARN", ""),
+        chat_topic_arn=environment.get("HOLDFAST_CHAT_TOPIC_ARN", ""),
         holds_parameter=environment.get("HOLDFAST_HOLDS_PARAMETER", ""),
+        prices_parameter=environment.get("HOLDFAST_PRICES_PARAMETER", ""),
+        record_lock_mode=_LOCK_MODES[environment.get("HOLDFAST_RECORD_LOCK_MODE", "")],
+        record_lock_days=int(environment.get("HOLDFAST_RECORD_LOCK_DAYS") or 0),
         stage_functions={
             stage: environment[name] for stage, name in _STAGE_VARIABLES.items() if environment.get(name)
         },
+        memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0),
     )
+
+
+def _lock_problems(environment: Mapping[str, str]) -> list[str]:
+    mode = environment.get("HOLDFAST_RECORD_LOCK_MODE", "")
+    days = environment.get("HOLDFAST_RECORD_LOCK_DAYS", "")
+    problems = []
+    if mode not in _LOCK_MODES:
+        problems.append(f"HOLDFAST_RECORD_LOCK_MODE is {mode!r}: give GOVERNANCE or COMPLIANCE, or none")
+    if (mode or days) and not re.fullmatch(r"[1-9][0-9]{0,4}", days):
+        problems.append(f"HOLDFAST_RECORD_LOCK_DAYS is {days!r}: give a whole number from 1 to 99999")
+    return problems
 
 
 def _list(text: str) -> tuple[str, ...]:

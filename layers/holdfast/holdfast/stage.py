@@ -1,14 +1,19 @@
 """What every handler does around its stage: how much time it has, and what it leaves behind."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
 
-from holdfast.core.model import Request
-from holdfast.core.report import Report
+from holdfast.core.model import CheckRequest, Request
+from holdfast.core.naming import format_slot
+from holdfast.core.posture import Posture, glance_of
+from holdfast.core.report import Report, Stage
+from holdfast.core.usage import Usage
 from holdfast.ports import Deadline, RecordStore
-from holdfast.telemetry import tell
+from holdfast.telemetry import follow, tell, tell_posture
 from holdfast.usecases.publish import Published
 
 MOST_OUTCOMES = 50
@@ -32,13 +37,36 @@ def deadline_of(context: Timed | None) -> Deadline:
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
+def begin(request: Request, stage: str, logger: Logger) -> None:
+    """Have all lines of this invocation bear the run's id, and log that the work begins: what Lambda itself
+    logs of it (a time-out) has the invocation's id alone, and this line has both."""
+    follow(request, stage, logger)
+    logger.info("began")
+
+
+def begin_check(request: CheckRequest, logger: Logger) -> None:
+    """As `begin`, for the check, which is of no plan and slot of its own."""
+    logger.append_keys(run=request.run, stage=str(Stage.CHECK))
+    logger.info("began")
+
+
 def finish(
-    report: Report | None, request: Request, records: RecordStore, logger: Logger, metrics: Metrics
+    report: Report | None,
+    request: Request,
+    records: RecordStore,
+    usage: Callable[[], Usage],
+    logger: Logger,
+    metrics: Metrics,
 ) -> dict[str, Any]:
     """Log the report, count it, store it whole, and answer with its summary. A dry run stores nothing, and a
-    hint that led to nothing has no report."""
+    hint that led to nothing has no report.
+
+    `usage` tells what the invocation has used until then, for the record: the calls that store the record
+    are not in it.
+    """
     if report is None:
         return {"plan": request.plan, "hint": "nothing to do now"}
+    report = replace(report, usage=usage())
     tell(report, logger, metrics)
     summary = _summary(report, request)
     return summary if report.dry_run else summary | {"record": records.save(report)}
@@ -49,7 +77,17 @@ def finish_run(published: Published, request: Request, logger: Logger, metrics: 
     tell(published.report, logger, metrics)
     message = published.message
     told = {"subject": message.subject, "text": message.text, "sent": published.sent}
+    if published.chat_problem:
+        logger.error("problem", reason=published.chat_problem)
+        told["chat_problem"] = published.chat_problem
     return _summary(published.report, request) | told
+
+
+def finish_check(posture: Posture, request: CheckRequest, page: str, logger: Logger) -> dict[str, Any]:
+    """Log the posture and tell it in metrics, and answer with a glance at it."""
+    tell_posture(posture, logger)
+    glance = glance_of(posture, request.plan, page)
+    return {"at": format_slot(posture.at), "standing": str(posture.standing), "posture": glance.to_dict()}
 
 
 def _summary(report: Report, request: Request) -> dict[str, Any]:

@@ -28,6 +28,13 @@ class DurableRun:
         self._context = context
         self._functions = functions
 
+    @property
+    def id(self) -> str:
+        """The run's id, the same each time it is resumed: the execution's name, which Lambda makes unique
+        where nobody gives one. By Lambda's API reference the ARN ends in `…/durable-execution/<name>/<id>`,
+        and a name has at most 64 letters, digits, `-` and `_`."""
+        return self._context.execution_context.durable_execution_arn.split("/")[-2]
+
     def started(self) -> datetime:
         """When the run began, the same each time it is resumed."""
         told = self.step("started", lambda: {"at": datetime.now(UTC).isoformat()})
@@ -41,10 +48,18 @@ class DurableRun:
         try:
             answer: object = self._context.invoke(self._functions[stage], dict(payload), name=str(stage))
         except InvokeError as error:
-            raise StageCrashed(str(error)) from error
+            raise self._crashed(stage, str(error)) from error
         if not isinstance(answer, dict):
-            raise StageCrashed(f"its function answered {answer!r} and not with a summary")
+            raise self._crashed(stage, f"its function answered {answer!r} and not with a summary")
+        told = {"act": f"invoke {stage}", "state": "done", "invoked": str(stage)}
+        self._context.logger.info("invoked", extra=told)
         return answer
+
+    def _crashed(self, stage: Stage, why: str) -> StageCrashed:
+        """The SDK's logger leaves out what an earlier invocation of this execution has logged."""
+        told = {"act": f"invoke {stage}", "state": "failed", "invoked": str(stage), "reason": why}
+        self._context.logger.error("crashed", extra=told)
+        return StageCrashed(why)
 
     def wait(self, seconds: int) -> None:
         self._context.wait(Duration.from_seconds(seconds))

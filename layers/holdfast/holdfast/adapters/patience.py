@@ -18,7 +18,9 @@ from botocore.client import BaseClient
 from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004  botocore's own
 
 from holdfast.adapters.calls import OutOfTime, error_class
+from holdfast.adapters.meter import Meter
 from holdfast.core.errors import NoAnswer, ProviderError, Throttled
+from holdfast.core.usage import Usage
 from holdfast.ports import Deadline
 
 RECORD_SECONDS = 30.0
@@ -33,14 +35,20 @@ longer than the last."""
 
 
 class Patience:
-    """Watches over clients: what is sent, and what is sent again."""
+    """Watches over clients: what is sent, and what is sent again; and counts it."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
         self._left: Deadline = lambda: math.inf
+        self._meter = meter or Meter()
 
     def begin(self, deadline: Deadline) -> None:
         """Count on the time of this invocation from now on. A Lambda environment has one at a time."""
         self._left = deadline
+        self._meter.begin()
+
+    def usage(self) -> Usage:
+        """What this invocation has used until now."""
+        return self._meter.usage()
 
     def watched[Client: BaseClient](self, client: Client, keep_seconds: float = RECORD_SECONDS) -> Client:
         """The client itself. From now on it raises `OutOfTime` instead of sending what could, by its own
@@ -49,6 +57,7 @@ class Patience:
         config: Any = client.meta.config
         watch = _Watch(
             left=self._seconds_left,
+            sent=self._meter.sent,
             needed_seconds=config.connect_timeout + config.read_timeout + keep_seconds,
             attempts=config.retries["total_max_attempts"],
         )
@@ -70,12 +79,14 @@ class _Watch:
     """Handlers of botocore's events, for one client."""
 
     left: Deadline
+    sent: Callable[[str], None]
     needed_seconds: float
     attempts: int
 
-    def check(self, **_: object) -> None:
+    def check(self, *, event_name: str, **_: object) -> None:
         if self.left() < self.needed_seconds:
             raise OutOfTime
+        self.sent(event_name.partition(".")[2])  # before-send.s3.PutObject
 
     def pause(
         self,

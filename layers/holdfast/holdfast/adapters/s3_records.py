@@ -1,10 +1,10 @@
 """The stages' reports, kept whole as JSON in one bucket."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from holdfast.adapters.s3_documents import ChangedMeanwhile, S3Documents
+from holdfast.adapters.s3_documents import UNLOCKED, ChangedMeanwhile, Lock, S3Documents, instant_in
 from holdfast.core.model import Retention
 from holdfast.core.naming import compact_slot
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
@@ -21,10 +21,14 @@ what is kept for them of an invocation (`patience.RECORD_SECONDS`)."""
 
 class S3Records:
     """One object a plan, slot and stage: `runs/<plan>/<slot>/<stage>.json`; and one a plan that says what
-    people were told of its retention: `told/<plan>.json`."""
+    people were told of its retention: `told/<plan>.json`.
 
-    def __init__(self, *, client: "S3Client", bucket: str) -> None:
-        self._documents = S3Documents(client=client, bucket=bucket)
+    `lock` is for the records. What people were told changes with every run, and is worth nothing later.
+    """
+
+    def __init__(self, *, client: "S3Client", bucket: str, lock: Lock = UNLOCKED) -> None:
+        self._documents = S3Documents(client=client, bucket=bucket, lock=lock)
+        self._notes = S3Documents(client=client, bucket=bucket)
 
     def save(self, report: Report) -> str:
         """Store the report, joined with what an earlier sweep of the same stage recorded.
@@ -47,6 +51,13 @@ class S3Records:
         """Raises `ProviderError` when there is a record that cannot be read."""
         return self._load(_key(plan, slot, stage))[0]
 
+    def slots(self, plan: str, since: datetime) -> Sequence[datetime]:
+        """What is named otherwise than a slot is not ours, and left out."""
+        runs = f"runs/{plan}/"
+        folders = self._documents.folders(runs, after=f"{runs}{compact_slot(since)}")
+        slots = (instant_in(folder.removeprefix(runs)) for folder in folders)
+        return sorted(slot for slot in slots if slot is not None and slot >= since)
+
     def told(self, plan: str) -> Mapping[str, Told]:
         """Raises `ProviderError` when there is such a document that cannot be read."""
         return self._told(plan)[0]
@@ -63,17 +74,17 @@ class S3Records:
         told, tag = self._told(plan)
         now = told_now(told, slot, foretold)
         if now != told:
-            self._documents.write(_told_key(plan), told_to_dict(now), tag)
+            self._notes.write(_told_key(plan), told_to_dict(now), tag)
 
     def _told(self, plan: str) -> tuple[Mapping[str, Told], str]:
         """What was told, and the document's entity tag."""
-        document, tag = self._documents.read(_told_key(plan))
+        document, tag = self._notes.read(_told_key(plan))
         if not tag:
             return {}, ""
         try:
             return told_from_dict(document), tag
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._documents.broken(_told_key(plan), error) from error
+            raise self._notes.broken(_told_key(plan), error) from error
 
     def _save(self, key: str, report: Report) -> str:
         earlier, tag = self._load(key)

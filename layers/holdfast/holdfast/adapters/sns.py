@@ -1,6 +1,7 @@
-"""Messages to people and machines, through one SNS topic."""
+"""Messages to people and machines through one SNS topic, and to a chat channel through another."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import translated
@@ -11,6 +12,8 @@ from holdfast.ports import Message
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+    type Attributes = dict[str, MessageAttributeValueTypeDef]
 
 KIND = "sns"
 MOST_BYTES = 262_144
@@ -30,12 +33,8 @@ class SnsNotifier:
         bodies = {"default": message.data, "email": message.text, "sms": message.subject}
         # Characters beyond ASCII as they are: escaped they would take up to three times the bytes.
         body = json.dumps(bodies, ensure_ascii=False)
-        attributes: dict[str, MessageAttributeValueTypeDef] = {
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in message.attributes.items()
-            if value  # SNS refuses an empty one
-        }
-        self._check_size(body, attributes)
+        attributes = _attributes(message.attributes)
+        _check_size(self._topic, body, attributes)
         with translated(KIND, self._topic, "Publish"):
             self._client.publish(
                 TopicArn=self._topic,
@@ -45,15 +44,39 @@ class SnsNotifier:
                 MessageAttributes=attributes,
             )
 
-    def _check_size(self, body: str, attributes: "dict[str, MessageAttributeValueTypeDef]") -> None:
-        size = len(body.encode()) + sum(
-            len(f"{name}{value['DataType']}{value.get('StringValue', '')}".encode())
-            for name, value in attributes.items()
+
+class SnsChat:
+    """Publishes each message's `chat` as it is: Amazon Q Developer reads it from its topic."""
+
+    def __init__(self, *, client: "SNSClient", topic_arn: str) -> None:
+        self._client = client
+        self._topic = topic_arn
+
+    def tell(self, message: Message) -> None:
+        """Raises `ProviderError` when it did not go out."""
+        attributes = _attributes(message.attributes)
+        _check_size(self._topic, message.chat, attributes)
+        with translated(KIND, self._topic, "Publish"):
+            self._client.publish(TopicArn=self._topic, Message=message.chat, MessageAttributes=attributes)
+
+
+def _attributes(attributes: Mapping[str, str]) -> "Attributes":
+    return {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in attributes.items()
+        if value  # SNS refuses an empty one
+    }
+
+
+def _check_size(topic: str, body: str, attributes: "Attributes") -> None:
+    size = len(body.encode()) + sum(
+        len(f"{name}{value['DataType']}{value.get('StringValue', '')}".encode())
+        for name, value in attributes.items()
+    )
+    if size > MOST_BYTES:
+        raise ProviderError(
+            KIND, topic, "Publish", "MessageTooLong", f"{size} bytes, and SNS takes {MOST_BYTES}"
         )
-        if size > MOST_BYTES:
-            raise ProviderError(
-                KIND, self._topic, "Publish", "MessageTooLong", f"{size} bytes, and SNS takes {MOST_BYTES}"
-            )
 
 
 def one_line(subject: str) -> str:

@@ -1,15 +1,17 @@
 """Plans, kept as SSM parameters below one path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.calls import translated
 from holdfast.core.errors import NotFound, PlanError, ProviderError
 from holdfast.core.model import Plan
 from holdfast.core.naming import PLAN_NAME
+from holdfast.ports import StoredPlan
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
 KIND = "ssm"
 READ_SECONDS = 5
@@ -28,10 +30,7 @@ class SsmPlans:
         self._parse = parse
 
     def get(self, name: str) -> Plan:
-        if not PLAN_NAME.fullmatch(name):
-            raise PlanError(
-                name, ["a plan's name is lower case letters and digits, a letter first, 32 at most"]
-            )
+        _check(name)
         parameter = f"{self._path}/{name}"
         try:
             with translated(KIND, parameter, "GetParameter"):
@@ -40,15 +39,40 @@ class SsmPlans:
             raise PlanError(name, [f"there is no SSM parameter {parameter}{self._others()}"]) from error
         return self._parse(name, text)
 
+    def everyone(self) -> Sequence[StoredPlan]:
+        """What stands directly below the path, whatever its name."""
+        return sorted(map(self._stored, self._parameters()), key=lambda one: one.name)
+
+    def _stored(self, parameter: "ParameterTypeDef") -> StoredPlan:
+        name = self._name_of(parameter)
+        changed = parameter["LastModifiedDate"]
+        try:
+            _check(name)
+            plan = self._parse(name, parameter["Value"])
+        except PlanError as error:
+            return StoredPlan(name=name, plan=None, problem=str(error), changed=changed)
+        return StoredPlan(name=name, plan=plan, changed=changed)
+
     def _others(self) -> str:
         """The plans that there are, in words; empty when the role may not list them."""
         try:
-            with translated(KIND, self._path, "GetParametersByPath"):
-                names = sorted(
-                    parameter["Name"].removeprefix(f"{self._path}/")
-                    for page in self._client.get_paginator("get_parameters_by_path").paginate(Path=self._path)
-                    for parameter in page["Parameters"]
-                )
+            names = sorted(map(self._name_of, self._parameters()))
         except ProviderError:
             return ""
         return f"; the plans there are: {', '.join(names)}" if names else "; there is no plan at all"
+
+    def _parameters(self) -> "list[ParameterTypeDef]":
+        with translated(KIND, self._path, "GetParametersByPath"):
+            return [
+                parameter
+                for page in self._client.get_paginator("get_parameters_by_path").paginate(Path=self._path)
+                for parameter in page["Parameters"]
+            ]
+
+    def _name_of(self, parameter: "ParameterTypeDef") -> str:
+        return parameter["Name"].removeprefix(f"{self._path}/")
+
+
+def _check(name: str) -> None:
+    if not PLAN_NAME.fullmatch(name):
+        raise PlanError(name, ["a plan's name is lower case letters and digits, a letter first, 32 at most"])

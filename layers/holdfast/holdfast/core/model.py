@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from holdfast.core.glance import Glance
 from holdfast.core.spans import Span
 
 HOLD_TAG = "holdfast:hold"
@@ -395,7 +396,10 @@ class Request:
     `most` is how many outcomes the answer has at most (`None`: the function's own number). For pruning
     alone, `approve` is the digest of a list of deletions that a person read. For the report alone,
     `problems` are a run's sentences about stages that could not do their work. For copying alone, `hint`: an
-    event of AWS said that a backup is done, of whatever slot.
+    event of AWS said that a backup is done, of whatever slot. `run` is the id that all stages of a run share
+    in their logs and records; of a stage that is invoked alone, that of its invocation. For the report alone,
+    `glance` is how everything stood a moment ago, or `unchecked` why nobody could look. For a run alone, `at`
+    is when it is said to be, where a night that has been is rehearsed.
     """
 
     plan: str
@@ -405,3 +409,18 @@ class Request:
     approve: str = ""
     problems: tuple[str, ...] = ()
     hint: bool = False
+    run: str = ""
+    glance: Glance | None = None
+    unchecked: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """What checking is asked: how everything stands `at` an instant. `plan` and `slot` name the run that
+    asks, if one does, which is over but for its message; `run` is its id, or that of the check itself."""
+
+    at: datetime
+    plan: str = ""
+    slot: datetime | None = None
+    run: str = ""

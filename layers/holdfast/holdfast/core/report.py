@@ -7,9 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from holdfast.core.glance import Glance, glance_from_dict
 from holdfast.core.model import Origin, Retention
 from holdfast.core.naming import format_slot, parse_slot
 from holdfast.core.told import retention_from_dict, retention_to_dict
+from holdfast.core.usage import Usage, usage_from_dict
 
 SCHEMA = "holdfast.report/1"
 
@@ -18,6 +20,9 @@ class Stage(StrEnum):
     CREATE = "create"
     COPY = "copy"
     PRUNE = "prune"
+    CHECK = "check"
+    """What `check_recovery_points` does. It leaves a posture, and no record of outcomes."""
+
     REPORT = "report"
 
 
@@ -32,8 +37,9 @@ class State(StrEnum):
 
 
 class Status(StrEnum):
-    """`ok`: nothing is missing. `partial`: something is, or is not finished. `refused`: a guard held
-    something back. `failed`: nothing was achieved; of a run, no backup was made."""
+    """`ok`: nothing is missing. `partial`: something is, or is not finished, or a resource of the plan stands
+    worse than it wants. `refused`: a guard held something back. `failed`: nothing was achieved; of a run, no
+    backup was made."""
 
     FAILED = "failed"
     REFUSED = "refused"
@@ -107,6 +113,9 @@ class Report:
     text: str = ""
     seconds: float = 0.0
     vault_of: Origin | None = None
+    run: str = ""
+    glance: Glance | None = None
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def status(self) -> Status:
@@ -117,7 +126,8 @@ class Report:
         if self.refusals:
             return Status.REFUSED
         missing = {one.state for one in self.outcomes} & {State.FAILED, State.PENDING, State.DEFERRED}
-        return Status.PARTIAL if missing or self.problems else Status.OK
+        in_breach = self.glance is not None and self.glance.of_plan > 0
+        return Status.PARTIAL if missing or self.problems or in_breach else Status.OK
 
     def _states_of_main_outcomes(self) -> set[State]:
         about_creating = self.stage in (Stage.CREATE, Stage.REPORT)
@@ -148,6 +158,8 @@ class Report:
         optional: dict[str, Any] = {"text": self.text} if self.text else {}
         if self.vault_of:
             optional["vault_of"] = {"account": self.vault_of.account, "region": self.vault_of.region}
+        if self.glance:
+            optional["posture"] = self.glance.to_dict()
         if self.foretold and most is None:
             optional["foretold"] = {kind: retention_to_dict(one) for kind, one in self.foretold.items()}
         if self.offers and most is None:
@@ -160,6 +172,7 @@ class Report:
             "status": str(self.status),
             "plan": self.plan,
             "slot": format_slot(self.slot),
+            "run": self.run,
             "dry_run": self.dry_run,
             "unfinished": self.unfinished,
             "seconds": round(self.seconds, 3),
@@ -170,6 +183,7 @@ class Report:
             "warnings": list(self.warnings),
             "outcomes": [_outcome_to_dict(one) for one in shown],
             "left_out": len(ordered) - len(shown),
+            "usage": self.usage.to_dict(),
             **optional,
         }
 
@@ -198,6 +212,9 @@ def report_from_dict(data: Mapping[str, Any]) -> Report:
         approved=tuple(data.get("approved", ())),
         seconds=data["seconds"],
         vault_of=Origin(**data["vault_of"]) if "vault_of" in data else None,
+        run=data.get("run", ""),
+        glance=glance_from_dict(data["posture"]) if "posture" in data else None,
+        usage=usage_from_dict(data["usage"]) if "usage" in data else Usage(),
     )
 
 
@@ -219,6 +236,7 @@ def carry_over(earlier: Report | None, now: Report) -> Report:
         offers={**earlier.offers, **now.offers},
         approved=tuple(dict.fromkeys((*earlier.approved, *now.approved))),
         seconds=earlier.seconds + now.seconds,
+        usage=earlier.usage + now.usage,
     )
 
 
@@ -243,6 +261,7 @@ def combine(
         notices=tuple(one for record in records for one in record.notices),
         warnings=tuple(one for record in records for one in record.warnings),
         seconds=sum(record.seconds for record in records),
+        usage=sum((record.usage for record in records), Usage()),
         vault_of=next((record.vault_of for record in records if record.vault_of), None),
     )
 

@@ -71,6 +71,7 @@ def copy_backups(
         dry_run=request.dry_run,
         outcomes=outcomes,
         seconds=time.monotonic() - started,
+        run=request.run,
     )
 
 

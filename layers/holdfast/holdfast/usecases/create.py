@@ -60,6 +60,7 @@ def create_backups(
         outcomes=[*left, *chosen],
         refusals=() if protected else (_matches_nothing(plan),),
         seconds=time.monotonic() - started,
+        run=request.run,
     )
 
 

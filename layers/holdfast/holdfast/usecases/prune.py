@@ -101,6 +101,7 @@ def prune_backups(ports: PrunePorts, plan: Plan, request: Request, home: Home, d
         approved=[request.approve] if decision.is_approved else [],
         text=text,
         seconds=time.monotonic() - started,
+        run=request.run,
         vault_of=plan.vault_of,
     )
 
@@ -427,6 +428,7 @@ def _note(
             offers=decision.offers,
             approved=[rules.request.approve] if decision.is_approved else [],
             vault_of=rules.plan.vault_of,
+            run=rules.request.run,
         )
     )
 

@@ -1,4 +1,5 @@
-"""A run: sweeps until nothing is pending or the window closes, then pruning, then one message, always."""
+"""A run: sweeps until nothing is pending or the window closes, then pruning, a look at how everything stands,
+and one message, always."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[st
         "slot": format_slot(request.slot),
         "dry_run": request.dry_run,
         "most": _MOST_OUTCOMES,
+        "run": request.run,
     }
     run = _Run(context=context, payload=payload)
     window = _window(context, plans, request.plan)
@@ -86,13 +88,26 @@ def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[st
             problems.append("prune_backups was not run, since create_backups did not finish its work")
         else:
             run.sweep((Stage.PRUNE,), window_seconds)
+    glance = {} if request.dry_run else _check(context, request)
     problems += [f"{stage}_backups could not do its work: {why}" for stage, why in run.crashes.items()]
     if request.dry_run:
         return {**payload, "problems": problems, "stages": {str(k): v for k, v in run.summaries.items()}}
-    summary = _publish(context, {**payload, "problems": problems})
+    summary = _publish(context, {**payload, "problems": problems, **glance})
     if summary.get("status") != Status.OK:
         raise RunFailed(str(summary.get("subject")))
     return summary
+
+
+def _check(context: RunContext, request: Request) -> dict[str, object]:
+    """What the message is to say of how everything stands now, or why that could not be looked at."""
+    payload: dict[str, object] = {"plan": request.plan, "slot": format_slot(request.slot), "run": request.run}
+    if request.at:
+        payload["at"] = format_slot(request.at)
+    try:
+        answer = context.invoke(Stage.CHECK, payload)
+    except StageCrashed as error:
+        return {"unchecked": cut(str(error), _LONGEST_ERROR)}
+    return {"posture": answer.get("posture")}
 
 
 def _window(context: RunContext, plans: PlanStore, plan: str) -> dict[str, object]:

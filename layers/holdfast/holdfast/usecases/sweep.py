@@ -42,7 +42,12 @@ OUT_OF_TIME = "not begun, since the function's time was nearly over: a later swe
 def nothing_to_do(stage: Stage, plan: Plan, request: Request) -> Report:
     """The report of a stage that is none of a vault's plan's concern."""
     return Report(
-        stage=stage, plan=plan.name, slot=request.slot, dry_run=request.dry_run, vault_of=plan.vault_of
+        stage=stage,
+        plan=plan.name,
+        slot=request.slot,
+        dry_run=request.dry_run,
+        vault_of=plan.vault_of,
+        run=request.run,
     )
 
 
