@@ -52,7 +52,7 @@ FIND_PYTHON := for candidate in "$$(command -v python3.13)" "$$(pyenv prefix 3.1
 
 .PHONY: demo
 demo: build ## Fifteen nights of a small company's backups, on this machine (WEATHER=storm: while AWS misbehaves)
-	$(PYTHON) -m local.demo $(if $(WEATHER),--weather $(WEATHER)) $(if $(SEED),--seed $(SEED))
+	$(PYTHON) -m local.demo $(if $(WEATHER),--weather $(WEATHER)) $(if $(SEED),--seed $(SEED)) $(if $(NIGHTS),--nights $(NIGHTS))
 
 .PHONY: cloud
 cloud: build ## The same cloud, filled and left running, to try things against

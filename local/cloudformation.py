@@ -157,6 +157,13 @@ def _subscription(clients: Clients, _name: str, properties: Properties, region: 
     return str(answer["SubscriptionArn"])
 
 
+def _query_definition(_clients: Clients, name: str, properties: Properties, _region: str) -> str:
+    """moto's Logs keeps no queries: what is saved is looked at, and nothing stands."""
+    if not properties["QueryString"].strip() or not all(properties["LogGroupNames"]):
+        raise ValueError(f"the query {properties['Name']} says nothing, or of no log group")
+    return name
+
+
 def _bucket_policy(clients: Clients, name: str, properties: Properties, region: str) -> str:
     policy = json.dumps(properties["PolicyDocument"])
     clients("s3", region).put_bucket_policy(Bucket=properties["Bucket"], Policy=policy)
@@ -230,6 +237,7 @@ def teach() -> None:
     _add("AWS::SNS::TopicPolicy", "", _topic_policy)
     _add("AWS::SQS::QueuePolicy", "", _queue_policy)
     _add("AWS::S3::BucketPolicy", "", _bucket_policy)
+    _add("AWS::Logs::QueryDefinition", "", _query_definition)
     _complete(LayerVersion, lambda *_: None)
     _complete(LambdaFunction, _complete_function)
     _complete(FakeBucket, _complete_bucket)

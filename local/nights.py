@@ -25,6 +25,9 @@ _DAILY = re.compile(r"cron\((?P<minute>\d+) (?P<hour>\d+) \* \* \? \*\)")
 _OTHER_SCHEDULES_HOUR = time(2, 0)
 RUN_SECONDS = 300.0
 
+RUN_TAKES = timedelta(minutes=20)
+"""How long after the slot a night's run is said to look back at what it did."""
+
 SLOTS_BY_HAND = 1
 """Copies of a service at once, in a night by hand: with AWS's twenty, none of so few would ever wait."""
 
@@ -58,8 +61,17 @@ class Schedule:
 
 
 def read_schedule(cloud: Cloud, stack: Stack) -> Schedule:
-    """The stack's only schedule, from the scheduler's own API."""
-    (name,) = stack.of_type("AWS::Scheduler::Schedule").values()
+    """The schedule of the runs, from the scheduler's own API."""
+    return _schedule(cloud, stack, "RunPlanFunctionNightly")
+
+
+def read_check_schedule(cloud: Cloud, stack: Stack) -> Schedule:
+    """The schedule of the hourly check."""
+    return _schedule(cloud, stack, "CheckRecoveryPointsFunctionHourly")
+
+
+def _schedule(cloud: Cloud, stack: Stack, logical: str) -> Schedule:
+    name = stack.of_type("AWS::Scheduler::Schedule")[logical]
     told: dict[str, Any] = cloud.clients("scheduler").get_schedule(Name=name)
     return Schedule(
         expression=told["ScheduleExpression"],
@@ -71,17 +83,42 @@ def read_schedule(cloud: Cloud, stack: Stack) -> Schedule:
 
 
 def start_night(cloud: Cloud, schedule: Schedule, instant: datetime) -> str:
-    """Invoke the schedule's target as Scheduler does. Returns the ARN of the durable execution."""
-    told = schedule.input.replace(_SCHEDULED_TIME, instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    json.loads(told)  # Scheduler does not check, and Lambda would refuse it at night
+    """Invoke the schedule's target as Scheduler does. Returns the ARN of the durable execution.
+
+    The nights of this cloud have been: what looks at their end is told when that was.
+    """
+    event = {**_input(schedule, instant), "at": _text(instant + RUN_TAKES)}
     scheduler = cloud.clients.in_role(schedule.role, service="scheduler.amazonaws.com")
     answer = scheduler("lambda").invoke(
-        FunctionName=schedule.target, InvocationType="Event", Payload=told.encode()
+        FunctionName=schedule.target, InvocationType="Event", Payload=json.dumps(event).encode()
     )
     arn = answer.get("DurableExecutionArn")
     if not arn:
         raise NightError(f"{schedule.target} did not start a durable execution")
     return str(arn)
+
+
+def start_check(cloud: Cloud, schedule: Schedule, instant: datetime) -> dict[str, Any]:
+    """Invoke the check as Scheduler does, and wait for it. Returns its answer. Raises `NightError` when it
+    fails."""
+    scheduler = cloud.clients.in_role(schedule.role, service="scheduler.amazonaws.com")
+    answer = scheduler("lambda").invoke(
+        FunctionName=schedule.target, Payload=json.dumps(_input(schedule, instant)).encode()
+    )
+    body: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise NightError(f"{schedule.target} failed: {body}")
+    return body
+
+
+def _input(schedule: Schedule, instant: datetime) -> dict[str, Any]:
+    """What Scheduler sends. It does not check whether it is JSON, and Lambda would refuse it at night."""
+    event: dict[str, Any] = json.loads(schedule.input.replace(_SCHEDULED_TIME, _text(instant)))
+    return event
+
+
+def _text(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run_night(cloud: Cloud, schedule: Schedule, instant: datetime) -> durable.Execution:
@@ -107,14 +144,16 @@ def night_by_hand(house: House, slot: datetime) -> list[Sweep]:
         let_copies_take(house.cloud.moto.url, 0)
         house.put_plan(plan)
     run_stage(house, "prune_backups", slot)
-    run_stage(house, "publish_report", slot)
+    posture = run_stage(house, "check_recovery_points", slot, at=_text(slot + RUN_TAKES))["posture"]
+    run_stage(house, "publish_report", slot, posture=posture)
     volumes = standing.volume_names(house.cloud.clients)
     return [_sweep(answer, volumes) for answer in answers]
 
 
-def run_stage(house: House, function: str, slot: datetime) -> dict[str, Any]:
-    """Call a stage's function for a slot. Raises `NightError` when it fails."""
-    payload = json.dumps({"plan": "nightly", "slot": slot.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
+def run_stage(house: House, function: str, slot: datetime, **more: object) -> dict[str, Any]:
+    """Call a stage's function for a slot, with whatever `more` its event has. Raises `NightError` when it
+    fails."""
+    payload = json.dumps({"plan": "nightly", "slot": _text(slot), **more}).encode()
     answer = invoke.invoke(house.cloud.clients, house.stack.name, function, payload)
     if answer.error:
         raise NightError(f"{function} failed: {answer.payload.decode()}")

@@ -114,7 +114,7 @@ def _foot(answer: Answer) -> Text:
     text.append(f"; {_usd(answer.first_month_usd)} at the end of the first month.\n")
     if answer.own:
         text.append(f"With Holdfast itself: {_usd(answer.total_usd + answer.own_usd)}.\n")
-    text.append(f"Prices of {prices.region}, looked up on {prices.as_of}")
+    text.append(f"Prices of {prices.region}, as of {prices.as_of}")
     if prices.overridden:
         text.append(f", yours in place of: {', '.join(sorted(prices.overridden))}")
     text.append(

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -277,6 +277,75 @@ class TestCrashes:
         world.notifier.publish = unsteady  # type: ignore[method-assign]
         assert Execution(world.invoke).run(world)["status"] == "ok"
         assert len(world.notifier.messages) == 1
+
+
+class TestTheLookAtTheEnd:
+    def handed(self, world: World, crashes: int = 0, **more: Any) -> list[tuple[Stage, Mapping[str, object]]]:
+        """The stages that a run invokes, each with what it is handed."""
+        functions = crashing(world, {Stage.CHECK: crashes})
+        seen: list[tuple[Stage, Mapping[str, object]]] = []
+
+        def noting(stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
+            seen.append((stage, payload))
+            return functions(stage, payload)
+
+        execution = Execution(noting)
+        request = replace(a_request(), run="5f0c", **more)
+        try:
+            run_plan(execution, world.plans, request)
+        except RunFailed:
+            assert crashes
+        return seen
+
+    def test_the_check_is_asked_after_pruning_and_its_answer_is_told(self) -> None:
+        world = a_world(nights=3)
+        stages = self.handed(world)
+        assert [stage for stage, _ in stages[-3:]] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
+        assert stages[-2][1] == {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "run": "5f0c"}
+        told = stages[-1][1]["posture"]
+        assert isinstance(told, dict)
+        assert (told["standing"], told["resources"], told["recoverable"]) == ("ok", 3, 3)
+        record = world.records.load("nightly", a_request().slot, Stage.REPORT)
+        assert record is not None
+        assert record.glance is not None
+        assert record.glance.to_dict() == told
+
+    def test_it_sees_what_this_very_run_has_done(self) -> None:
+        world = a_world(nights=3)
+        self.handed(world)
+        [posture] = world.page.shown
+        assert {one.newest for one in posture.protections} == {a_request().slot}
+        assert {one.good for one in posture.protections} == {2}
+        [plan] = posture.plans
+        assert plan.last_run is not None
+        assert (plan.last_run.ended, plan.hours_since_run) == (True, 0)
+
+    def test_where_it_crashes_the_run_is_partial_and_says_so_and_the_message_goes_out(self) -> None:
+        world = a_world(nights=3)
+        stages = self.handed(world, crashes=99)
+        assert [stage for stage, _ in stages].count(Stage.CHECK) == 1
+        assert "posture" not in stages[-1][1]
+        [message] = world.notifier.messages
+        assert message.subject.startswith("Holdfast nightly: PARTIAL")
+        assert "check_recovery_points could not do its work: Task timed out after 900.00 s" in message.text
+
+    def test_a_dry_run_does_not_ask(self) -> None:
+        stages = self.handed(a_world(nights=3), dry_run=True)
+        assert {stage for stage, _ in stages} == {Stage.CREATE, Stage.COPY, Stage.PRUNE}
+
+    def test_a_rehearsed_night_hands_on_when_it_is(self) -> None:
+        world = a_world(nights=3)
+        at = a_request().slot + timedelta(hours=1)
+        stages = self.handed(world, at=at)
+        assert stages[-2][1]["at"] == "2026-11-22T03:00:00Z"
+        assert world.page.shown[0].at == at
+        assert all("at" not in payload for stage, payload in stages if stage is not Stage.CHECK)
+
+    def test_it_is_asked_as_well_where_nothing_else_could_be_done(self) -> None:
+        world = a_world(nights=3)
+        with pytest.raises(RunFailed):
+            Execution(crashing(world, {Stage.CREATE: 99})).run(world)
+        assert len(world.page.shown) == 1
 
 
 class TestTheWindow:

@@ -8,9 +8,10 @@ from threading import Lock
 
 from holdfast.core.cost import Prices
 from holdfast.core.errors import ProviderError, StageCrashed
+from holdfast.core.gathered import glance_of
 from holdfast.core.model import Backup, CheckRequest, CopySettings, Home, Mark, Plan, Request, Resource
 from holdfast.core.naming import format_slot
-from holdfast.core.posture import Posture, glance_of
+from holdfast.core.posture import Posture
 from holdfast.core.report import Action, Outcome, Report, Stage
 from holdfast.core.usage import Usage
 from holdfast.events import parse_check, parse_request

@@ -134,7 +134,7 @@ class TestScenarios:
         assert main([str(ESTIMATES / "enterprise.json")]) == 0
         told = capsys.readouterr().out
         assert "moving 20.00, together 119.50 US dollars a month" in told
-        assert "Prices of us-east-1, looked up on 2026-11-22" in told
+        assert "Prices of us-east-1, as of 2026-11-22" in told
         assert "Not in it:" in told
 
     def test_without_a_file_there_is_an_example(self, capsys: pytest.CaptureFixture[str]) -> None:

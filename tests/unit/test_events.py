@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import RequestError
-from holdfast.core.model import Request
+from holdfast.core.glance import Glance, Standing
+from holdfast.core.model import CheckRequest, Request
 from holdfast.events import parse_check, parse_request
 from tests.builders import NIGHT
 from tests.unit.test_plans import json_values
@@ -158,6 +159,93 @@ class TestProblems:
     def test_anything_else_than_sentences_is_refused(self, given_: object) -> None:
         with pytest.raises(RequestError, match=r"problems: .* is not allowed; give a list of sentences"):
             problems_in({"plan": "nightly", "problems": given_})
+
+
+class TestChecks:
+    def test_the_schedule_says_the_instant(self) -> None:
+        event = {"at": "2026-11-22T02:00:00Z"}
+        assert parse_check(event, NOW, run="invocation") == CheckRequest(at=NIGHT, run="invocation")
+
+    def test_without_one_it_is_now_to_the_second(self) -> None:
+        assert parse_check({}, NOW).at == NOW.replace(microsecond=0)
+
+    def test_a_run_that_asks_gives_its_plan_slot_and_id(self) -> None:
+        event = {
+            "plan": "nightly",
+            "slot": "2026-11-22T02:00:00Z",
+            "run": "5f0c",
+            "at": "2026-11-22T03:00:00Z",
+        }
+        assert parse_check(event, NOW, run="invocation") == CheckRequest(
+            at=NIGHT + timedelta(hours=1), plan="nightly", slot=NIGHT, run="5f0c"
+        )
+
+    def test_an_event_may_be_wrapped_and_then_has_a_time(self) -> None:
+        assert parse_check(WRAPPED | {"detail": {}}, NOW).at == datetime(2026, 11, 22, 14, 30, 5, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("event", "told"),
+        [
+            ({"at": "soon"}, "at: 'soon' is no time"),
+            ({"at": 1_800_000_000}, "at: 1800000000 is no time"),
+            ({"at": "<aws.scheduler.scheduled-time>"}, "is no time"),
+            ({"at": "2026-11-23T09:47:00Z"}, "at: '2026-11-23T09:47:00Z' is in the future"),
+            ({"plan": "nightly"}, "plan and slot: give both, of the run that asks, or none"),
+            ({"slot": "2026-11-22T02:00:00Z"}, "plan and slot: give both"),
+            ({"plan": "Nightly", "slot": "2026-11-22T02:00:00Z"}, "plan: 'Nightly' is not the name"),
+            ({"plan": "nightly", "slot": ""}, "slot: '' is no time"),
+            ({"plan": 7}, "plan: 7 is not the name"),
+            ({"run": "a b"}, "run: 'a b' is no id of a run"),
+            ({"dry_run": True}, "dry_run: not a key of this function; allowed are at, plan, slot, run"),
+            (None, "the event is None; give an object"),
+        ],
+        ids=str,
+    )
+    def test_a_mistake_is_told(self, event: object, told: str) -> None:
+        with pytest.raises(RequestError) as caught:
+            parse_check(event, NOW)
+        assert told in str(caught.value)
+
+    @settings(max_examples=20)
+    @given(json_values | st.dictionaries(st.sampled_from(["at", "plan", "slot", "run"]), json_values))
+    def test_any_json_is_a_request_or_a_request_error(self, event: object) -> None:
+        try:
+            request = parse_check(event, NOW)
+        except RequestError:
+            return
+        else:
+            assert request.at.tzinfo is UTC
+
+
+GLANCE = Glance(at=NIGHT, standing=Standing.OK, resources=3, recoverable=3)
+
+
+class TestPostures:
+    def test_the_report_is_handed_what_the_check_answered(self) -> None:
+        event = {"plan": "nightly", "posture": GLANCE.to_dict()}
+        assert parse_request(event, NOW, also=("posture", "unchecked")).glance == GLANCE
+
+    def test_or_why_there_is_none(self) -> None:
+        event = {"plan": "nightly", "unchecked": "Task timed out"}
+        request = parse_request(event, NOW, also=("posture", "unchecked"))
+        assert (request.glance, request.unchecked) == (None, "Task timed out")
+
+    @pytest.mark.parametrize("posture", [{}, [], "ok", 7, GLANCE.to_dict() | {"standing": "fine"}], ids=str)
+    def test_one_that_cannot_be_understood_costs_nobody_the_message(self, posture: object) -> None:
+        request = parse_request({"plan": "nightly", "posture": posture}, NOW, also=("posture", "unchecked"))
+        assert request.glance is None
+        assert request.unchecked.startswith("its answer cannot be understood: ")
+
+    @pytest.mark.parametrize("unchecked", [None, 7, ["x"]])
+    def test_why_there_is_none_is_a_sentence(self, unchecked: object) -> None:
+        with pytest.raises(RequestError, match=r"unchecked: .* is not allowed; give a sentence"):
+            parse_request({"plan": "nightly", "unchecked": unchecked}, NOW, also=("unchecked",))
+
+    def test_a_rehearsed_run_says_when_it_is(self) -> None:
+        event = {"plan": "nightly", "at": "2026-11-22T03:00:00Z"}
+        assert parse_request(event, NOW, also=("at",)).at == NIGHT + timedelta(hours=1)
+        with pytest.raises(RequestError, match="at: 'x' is no time"):
+            parse_request({"plan": "nightly", "at": "x"}, NOW, also=("at",))
 
 
 KEYS_OF = {"copy_backups": ("hint",), "prune_backups": ("approve",), "publish_report": ("problems",)}

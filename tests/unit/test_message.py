@@ -432,7 +432,7 @@ class TestHowEverythingStands:
         many = replace(TROUBLE, breached=40, breaches=tuple(f"breach {n}" for n in range(30)))
         body = text(run_of(glance=many), ADDRESS, HOME)
         assert body.count("  - breach ") == 8
-        assert "  … and 32 more on the page" in body
+        assert "  … and 22 more on the page" in body
 
     def test_where_a_size_is_not_known_the_cost_is_the_least(self) -> None:
         body = text(run_of(glance=replace(WELL, cost_is_whole=False)), ADDRESS, HOME)

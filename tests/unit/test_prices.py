@@ -100,7 +100,7 @@ class TestOverrides:
         ("text", "told"),
         [
             ('{"prices": {}}', "prices: unknown key; allowed are as_of, daily_change, region, usd"),
-            ('{"as_of": "1.11.2026"}', 'as_of: "1.11.2026" is not allowed; give the day they were looked up'),
+            ('{"as_of": "1.11.2026"}', 'as_of: "1.11.2026" is not allowed; give the day of the list'),
             ('{"as_of": 5}', "as_of: 5 is not allowed; give the day"),
             ('{"region": "Frankfurt"}', 'region: "Frankfurt" is not allowed; give the name of an AWS Region'),
             ('{"usd": [1]}', "usd: [1] is not allowed; give an object of prices by name"),

@@ -45,9 +45,11 @@ FUNCTIONS = {
     "CreateBackupsFunction": "create_backups",
     "CopyBackupsFunction": "copy_backups",
     "PruneBackupsFunction": "prune_backups",
+    "CheckRecoveryPointsFunction": "check_recovery_points",
     "PublishReportFunction": "publish_report",
 }
-LAMBDA_ROLES = {name.replace("Function", "Role") for name in FUNCTIONS}
+CHECK_ROLE = "CheckPointsRole"
+LAMBDA_ROLES = {name.replace("Function", "Role").replace("CheckRecovery", "Check") for name in FUNCTIONS}
 WITHOUT_RESOURCES = {
     "dynamodb:ListBackups",
     "dynamodb:ListTables",
@@ -213,6 +215,22 @@ class TestRoles:
         roles = [each["Role"] for each in Stack().of_type("AWS::Serverless::Function").values()]
         assert sorted(roles) == sorted(f"<{role}.Arn>" for role in LAMBDA_ROLES)
 
+    def test_the_check_reads_and_writes_what_it_tells(self) -> None:
+        """Of S3 where postures and the page are, of all else nothing that changes anything."""
+        changing = {
+            (action, resource)
+            for each in statements(LARGEST, CHECK_ROLE)
+            for action in as_list(each["Action"])
+            for resource in as_list(each["Resource"])
+            if not action.partition(":")[2].startswith(("Describe", "Get", "List"))
+            and action.partition(":")[0] not in ("logs", "xray")
+        }
+        assert changing == {
+            ("s3:PutObject", "<ReportBucket.Arn>/posture/*"),
+            ("s3:PutObject", "<ReportBucket.Arn>/page/*"),
+            ("sts:AssumeRole", f"arn:aws:iam::{VAULT}:role/{STACK}-vault-reader"),
+        }
+
     def test_only_create_backups_may_create(self) -> None:
         found = roles_with("Create")
         grants = {"ec2:CreateTags", "kms:CreateGrant", "logs:CreateLogStream"}
@@ -262,6 +280,7 @@ class TestRoles:
         assert assumed(LARGEST) == {
             "CopyBackupsRole": f"arn:aws:iam::{VAULT}:role/{STACK}-vault",
             "PruneBackupsRole": f"arn:aws:iam::{VAULT}:role/{STACK}-vault-reader",
+            CHECK_ROLE: f"arn:aws:iam::{VAULT}:role/{STACK}-vault-reader",
         }
 
     def test_exports_are_written_and_deleted_only_under_this_stack_s_prefix(self) -> None:
@@ -285,7 +304,7 @@ class TestRoles:
             for each in statements(LARGEST, role)
             if "exports" in str(each["Resource"]) and each["Resource"] != mine
         }
-        assert anywhere == {"CopyBackupsRole", "PruneBackupsRole"}  # to list
+        assert anywhere == {"CopyBackupsRole", "PruneBackupsRole", CHECK_ROLE}  # to list
 
     def test_only_prune_backups_may_delete(self) -> None:
         assert roles_with("Delete") == {
@@ -406,7 +425,7 @@ class TestRoles:
             "tag:GetResources",
         }
         for role in LAMBDA_ROLES:
-            expected = asking if role == "CreateBackupsRole" else set()
+            expected = asking if role in ("CreateBackupsRole", CHECK_ROLE) else set()
             assert actions(LARGEST, role) & asking == expected
 
     def test_exports_go_to_a_bucket_of_this_account_alone(self) -> None:
@@ -417,7 +436,7 @@ class TestRoles:
             for each in statements(LARGEST, role)
             if "s3:::exports" in str(each["Resource"])
         ]
-        assert len(touching) == 4  # listed by two
+        assert len(touching) == 5  # listed by three
         for each in touching:
             assert each["Condition"]["StringEquals"] == {"aws:ResourceAccount": ACCOUNT}
 
@@ -455,7 +474,8 @@ class TestRoles:
     @pytest.mark.parametrize("role", sorted(LAMBDA_ROLES))
     def test_logs_go_to_the_function_s_own_group(self, role: str) -> None:
         [logs] = [each for each in statements(Stack(), role) if "logs:" in str(each["Action"])]
-        assert logs["Resource"] == f"<{role.replace('Role', 'LogGroup')}.Arn>"
+        function = "CheckRecoveryPoints" if role == CHECK_ROLE else role.removesuffix("Role")
+        assert logs["Resource"] == f"<{function}LogGroup.Arn>"
 
     def test_an_absent_record_is_told_from_a_forbidden_one(self) -> None:
         """S3 answers 404 only to who may list the bucket, and never when that has a condition."""
@@ -496,27 +516,42 @@ class TestFunctions:
         assert (settings.account, settings.copy_regions) == (ACCOUNT, (AWAY,))
         assert settings.copy_buckets == {AWAY: "exports"}
         assert settings.vault_accounts == (VAULT,)
-        roles = {"copy_backups": f"{STACK}-vault", "prune_backups": f"{STACK}-vault-reader"}
+        reader = f"{STACK}-vault-reader"
+        roles = {
+            "copy_backups": f"{STACK}-vault",
+            "prune_backups": reader,
+            "check_recovery_points": reader,
+        }
         assert settings.vault_role == roles.get(file, "")
         assert settings.snapshot_quota is None
         assert settings.rds_calls_per_second == 5
         assert settings.topic_arn == ("<ReportTopic>" if file == "publish_report" else "")
-        assert settings.holds_parameter == (f"/{STACK}/holds" if file == "prune_backups" else "")
+        reads_holds = file in ("prune_backups", "check_recovery_points")
+        assert settings.holds_parameter == (f"/{STACK}/holds" if reads_holds else "")
+        checks = file == "check_recovery_points"
+        assert settings.prices_parameter == (f"/{STACK}/prices" if checks else "")
         stages = {
             "create": "CreateBackupsFunction",
             "copy": "CopyBackupsFunction",
             "prune": "PruneBackupsFunction",
+            "check": "CheckRecoveryPointsFunction",
             "report": "PublishReportFunction",
         }
         aliases = {stage: f"<{function}.Arn>:live" for stage, function in stages.items()}
         assert settings.stage_functions == (aliases if file == "run_plan" else {})
 
     def test_it_is_given_these_variables_and_no_others(self, logical_id: str, file: str) -> None:
+        stages = ("CREATE", "COPY", "PRUNE", "CHECK", "REPORT")
         own = {
-            "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in ("CREATE", "COPY", "PRUNE", "REPORT")},
-            "publish_report": {"HOLDFAST_TOPIC_ARN"},
+            "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in stages},
+            "publish_report": {"HOLDFAST_TOPIC_ARN", "HOLDFAST_CHAT_TOPIC_ARN"},
             "copy_backups": {"HOLDFAST_VAULT_ROLE"},
             "prune_backups": {"HOLDFAST_HOLDS_PARAMETER", "HOLDFAST_VAULT_ROLE"},
+            "check_recovery_points": {
+                "HOLDFAST_HOLDS_PARAMETER",
+                "HOLDFAST_PRICES_PARAMETER",
+                "HOLDFAST_VAULT_ROLE",
+            },
         }
         assert set(environment(Stack(), logical_id)) == own.get(file, set()) | {
             "HOLDFAST_ACCOUNT",
@@ -545,7 +580,10 @@ class TestRun:
         asynchronous = [
             name for name, each in Stack().of_type("AWS::Serverless::Function").items() if each.get("Events")
         ]
-        assert asynchronous == ["RunPlanFunction"]
+        # The check comes again in an hour, and an alarm rings when it stays away: nothing of it is to be done
+        # later.
+        assert asynchronous == ["RunPlanFunction", "CheckRecoveryPointsFunction"]
+        assert "DeadLetterQueue" not in Stack().resource("CheckRecoveryPointsFunction")
         assert Stack().resource("RunPlanFunction")["DeadLetterQueue"] == {
             "Type": "SQS",
             "TargetArn": "<DeadLetterQueue.Arn>",
@@ -577,23 +615,39 @@ class TestRun:
         [progress] = [each for each in statements(Stack(), "RunPlanRole") if "Durable" in str(each["Action"])]
         assert progress["Resource"] == f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:{STACK}-run-plan:*"
 
-    def test_each_schedule_starts_a_durable_function_by_its_alias(self) -> None:
+    def test_each_schedule_starts_its_function_by_its_alias(self) -> None:
         resources = deployed()["Resources"]
         schedules = [each for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
-        assert schedules
+        started = {}
         for each in schedules:
             target = each["Properties"]["Target"]
             alias = resources[target["Arn"]["Ref"]]
             assert alias["Type"] == "AWS::Lambda::Alias"
             assert alias["Properties"]["Name"] == "live"
             function = alias["Properties"]["FunctionName"]["Ref"]
-            assert "DurableConfig" in resources[function]["Properties"]
-            role, _ = target["RoleArn"]["Fn::GetAtt"]
-            [invoking] = [
-                one for one in statements(Stack(), role) if one["Action"] == "lambda:InvokeFunction"
-            ]
-            assert invoking["Resource"] == f"<{function}.Arn>:live"
-            assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+            assert target["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
+            started[function] = target
+        assert started.keys() == {"RunPlanFunction", "CheckRecoveryPointsFunction"}
+        assert "DurableConfig" in resources["RunPlanFunction"]["Properties"]
+        assert "DurableConfig" not in resources["CheckRecoveryPointsFunction"]["Properties"]
+        dead_letters = {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+        assert started["RunPlanFunction"]["DeadLetterConfig"] == dead_letters
+        assert "DeadLetterConfig" not in started["CheckRecoveryPointsFunction"]
+        invoked = {
+            resource
+            for one in statements(Stack(), "ScheduleRole")
+            if one["Action"] == "lambda:InvokeFunction"
+            for resource in ([one["Resource"]] if isinstance(one["Resource"], str) else one["Resource"])
+        }
+        assert invoked == {f"<{function}.Arn>:live" for function in started}
+
+    def test_the_check_comes_every_hour_and_with_its_instant(self) -> None:
+        hourly = Stack(given={"ScheduleState": "DISABLED"}).resource("CheckRecoveryPointsFunction")
+        schedule = hourly["Events"]["Hourly"]["Properties"]
+        assert schedule["ScheduleExpression"] == "rate(1 hour)"
+        assert schedule["State"] == "ENABLED", "also where no runs are scheduled: what stands gets older"
+        assert json.loads(schedule["Input"]) == {"at": "<aws.scheduler.scheduled-time>"}
+        assert schedule["Name"].startswith(STACK)
 
     def test_the_schedule_asks_for_the_slot_that_was_meant(self) -> None:
         nightly = Stack().resource("RunPlanFunction")["Events"]["Nightly"]["Properties"]

@@ -24,7 +24,7 @@ UNVERIFIED = "unverified"
 
 _AMOUNT_RULE = "a number of US dollars from 0 to 1000000 with at most 12 decimals, such as 0.095"
 _SHARE_RULE = "a number from 0 to 1 with at most 12 decimals, such as 0.03"
-_DATE_RULE = "the day they were looked up, such as 2026-11-20"
+_DATE_RULE = "the day of the list, such as 2026-11-20"
 _REGION_RULE = "the name of an AWS Region"
 _FORM = 'an object such as {"usd": {"rds_snapshot_gb_month": 0.1}}'
 

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
 
+from holdfast.core.gathered import glance_of
 from holdfast.core.model import CheckRequest, Request
 from holdfast.core.naming import format_slot
-from holdfast.core.posture import Posture, glance_of
+from holdfast.core.posture import Posture
 from holdfast.core.report import Report, Stage
 from holdfast.core.usage import Usage
 from holdfast.ports import Deadline, RecordStore

@@ -310,10 +310,12 @@ class EbsBackups:
         unready, transient = readiness(volume["State"])
         # Several instances may have it attached; the same one is chosen each time.
         instance = min((id_ for id_ in _attached_to(volume) if id_ in instances), default="")
+        tags = _tags_of(volume.get("Tags", ()))
         return Resource(
             kind=KIND,
             arn=self._arn(self._home, self._account, "volume", volume["VolumeId"]),
-            tags=_tags_of(volume.get("Tags", ())),
+            label=tags.get("Name", ""),
+            tags=tags,
             unready=unready,
             transient=transient,
             group=self._arn(self._home, self._account, "instance", instance) if instance else "",

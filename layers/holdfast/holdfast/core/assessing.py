@@ -66,8 +66,13 @@ def assess(listed: Iterable[Listed], scene: Scene) -> list[Protection]:
     listed = list(listed)
     slots = _plan_slots(listed, scene)
     gone = _named_and_gone(listed, scene.plan)
-    assessor = _Assessor(scene=scene, every=_interval(slots), slots=slots, gone=frozenset(gone))
-    lines = [line for kind in listed for line in assessor.kind(kind)]
+    assessor = _Assessor(scene=scene, every=_interval(slots, scene), slots=slots, gone=frozenset(gone))
+    labels = {one.arn: one.label for kind in listed for one in kind.resources if one.label}
+    lines = [
+        replace(line, label=labels[line.resource]) if line.resource in labels else line
+        for kind in listed
+        for line in assessor.kind(kind)
+    ]
     told = {line.resource for line in lines}
     return lines + [_bare(arn, kind, scene) for arn, kind in gone.items() if arn not in told]
 
@@ -105,12 +110,13 @@ def _first_seen(arn: str, scene: Scene) -> datetime:
 
 
 def interval_of(listed: Iterable[Listed], scene: Scene) -> timedelta:
-    """How often the plan's runs come: the median of the last times between two slots that stand."""
-    return _interval(_plan_slots(listed, scene))
+    """How often the plan's runs come: the median of the last times between two that left records, or a backup
+    that stands. Few nights stand of a plan that keeps weeks."""
+    return _interval(_plan_slots(listed, scene), scene)
 
 
-def _interval(slots: Sequence[datetime]) -> timedelta:
-    newest = slots[-_SEEN_SLOTS:]
+def _interval(slots: Sequence[datetime], scene: Scene) -> timedelta:
+    newest = sorted({*slots, *scene.ran})[-_SEEN_SLOTS:]
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(newest)]
     return timedelta(seconds=median(gaps)) if gaps else USUAL_INTERVAL
 
@@ -129,8 +135,8 @@ def _plan_slots(listed: Iterable[Listed], scene: Scene) -> list[datetime]:
 
 
 type _Pattern = tuple[tuple[datetime, BackupState, tuple[str, ...]], ...]
-"""What the timeline of a resource in a place hangs on: of each backup its slot, its state, and why it is held,
-if it is. Most resources of a plan share few of them."""
+"""What the timeline of a resource in a place hangs on: of each backup its slot, its state, and why it is
+held, if it is. Most resources of a plan share few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

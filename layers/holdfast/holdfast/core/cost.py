@@ -37,7 +37,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """US dollars, by name (`docs/cost.md` lists them). `as_of` is the day they were looked up, `region` where
+    """US dollars, by name (`docs/cost.md` lists them). `as_of` is the day of the list, `region` where
     they hold, and `overridden` names those that a person gave. `daily_change` is no price but an assumption:
     the share of its data that a resource writes anew in a day."""
 

@@ -44,7 +44,7 @@ def _of_kind(
         chosen, out = select(resources, plan.select)
         protected.update(one.arn for one in chosen)
         left |= {one.resource: f"plan {plan.name}: {one.reason}" for one in out}
-    for one in resources:
+    for one in {each.arn: each for each in resources}.values():  # pages of a listing may overlap
         if one.arn in protected:
             continue
         gap = _gap(one, left.get(one.arn, ""), {plan.name for plan in plans}, unusable)

@@ -13,14 +13,18 @@ from holdfast.core.retention import is_good
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What all decisions on one plan share. `before` is the posture before this one, where there is one that
-    can be read, and `memory_lost` that there may be one which cannot."""
+    """What all decisions on one plan share.
+
+    `ran` are the slots of the runs that left records. `before` is the posture before this one, where there is
+    one that can be read, and `memory_lost` that there may be one which cannot.
+    """
 
     plan: Plan
     at: datetime
     home: Home
     prices: Prices
     last_run: LastRun | None = None
+    ran: Sequence[datetime] = ()
     before: Mapping[tuple[str, str, str], Protection] = field(default_factory=dict)
     memory_lost: bool = False
 

@@ -4,16 +4,13 @@ Seen from what stands in the account, and not from what runs told of themselves:
 nothing ran at all. `core.assessing` finds it out.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import accumulate
 
-from holdfast.core.brief import cut
-from holdfast.core.cost import ZERO, Basis, Cost, CostLine, to_the_cent
-from holdfast.core.glance import LONGEST_SENTENCE, MOST_CHARACTERS, MOST_SENTENCES, Glance, Standing
+from holdfast.core.cost import Cost, CostLine
+from holdfast.core.glance import Standing
 from holdfast.core.model import Home, name_of
 from holdfast.core.report import Outcome, Status
 from holdfast.core.usage import Usage
@@ -78,7 +75,7 @@ class Protection:
     `missing` are slots that the policy wants and that are not there. `ticks` are in order of time.
     `next_deletion` is the slot whose run lets the next backup go, if runs go on as they did, and `None`
     where none of the next `core.future.MOST_NIGHTS` does. `reason` says what is wrong and what to do, or what
-    there is.
+    there is. `label` is the resource's.
     """
 
     plan: str
@@ -88,6 +85,7 @@ class Protection:
     health: Health
     reason: str
     rpo_hours: int
+    label: str = ""
     newest: datetime | None = None
     since: datetime | None = None
     good: int = 0
@@ -105,6 +103,11 @@ class Protection:
         return name_of(self.resource)
 
     @property
+    def title(self) -> str:
+        """What people know it by: its name, and before that the label of one that AWS gave its name."""
+        return f"{self.label} ({self.name})" if self.label else self.name
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """What names it: plan, resource and place."""
         return self.plan, self.resource, self.place
@@ -115,13 +118,13 @@ class Protection:
 
 
 class Gap(StrEnum):
-    """Why a resource has no plan."""
-
-    NO_PLAN = "no_plan"
-    """Nobody said anything about it."""
+    """Why a resource has no plan, what needs a person most first."""
 
     UNKNOWN_PLAN = "unknown_plan"
     """It is tagged with a plan that there is not."""
+
+    NO_PLAN = "no_plan"
+    """Nobody said anything about it."""
 
     OPTED_OUT = "opted_out"
     """Somebody took it out, by its tag or in a plan."""
@@ -269,40 +272,3 @@ class Posture:
         if self.problems or any(one.problem for one in self.plans):
             return Standing.INCOMPLETE
         return Standing.OK if self.resources else Standing.EMPTY
-
-
-def _fitting(sentences: Sequence[str]) -> list[str]:
-    """The first of them, as many as may be handed on."""
-    ends = accumulate(len(json.dumps(one)) for one in sentences[:MOST_SENTENCES])
-    return [one for one, end in zip(sentences, ends, strict=False) if end <= MOST_CHARACTERS]
-
-
-def glance_of(posture: Posture, plan: str, page: str) -> Glance:
-    """What the message of a run of the plan tells of the posture. `page` is the page's address."""
-    breaches = [
-        f"{one.plan}: {one.kind} {one.name} in {one.place}: {cut(one.reason, LONGEST_SENTENCE)}"
-        for one in posture.breaches
-    ]
-    breaches += [f"{one.kind} {one.name}: {cut(one.reason, LONGEST_SENTENCE)}" for one in posture.misnamed]
-    costs = [one.cost for one in posture.protections]
-    unusable = [
-        f"plan {one.name}: {cut(one.problem, LONGEST_SENTENCE)}" for one in posture.plans if one.problem
-    ]
-    problems = [cut(one, LONGEST_SENTENCE) for one in posture.problems]
-    return Glance(
-        at=posture.at,
-        standing=posture.standing,
-        resources=len(posture.resources),
-        recoverable=len(posture.recoverable),
-        waiting=len(posture.waiting),
-        breached=len(breaches),
-        of_plan=sum(one.plan == plan for one in posture.breaches),
-        uncovered=sum(one.gap is Gap.NO_PLAN for one in posture.uncovered),
-        breaches=_fitting(breaches),
-        problems=_fitting([*unusable, *problems]),
-        now_usd=to_the_cent(sum((one.now_usd + one.transfer_usd for one in costs), ZERO)),
-        full_usd=to_the_cent(sum((one.full_usd + one.transfer_usd for one in costs), ZERO)),
-        own_usd=to_the_cent(sum((one.monthly_usd for one in posture.own_cost), ZERO)),
-        cost_is_whole=all(one.basis is not Basis.UNKNOWN for one in costs),
-        page=page,
-    )

@@ -35,7 +35,7 @@ def posture_lines(glance: Glance | None) -> list[str]:
         ]
     lines = [_answer(glance)]
     lines += [f"  - {cut(one, _LONGEST_BREACH)}" for one in glance.breaches[:_MOST_BREACHES]]
-    lines += _more(glance.breached - min(len(glance.breaches), _MOST_BREACHES))
+    lines += _more(len(glance.breaches) - _MOST_BREACHES)
     lines += _unseen(glance.problems)
     if glance.uncovered:
         lines.append(

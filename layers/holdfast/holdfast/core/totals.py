@@ -1,7 +1,7 @@
 """What many resources cost together, summed up in several ways."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -24,15 +24,14 @@ class Sum:
     def is_whole(self) -> bool:
         return not self.unknown
 
-    def plus(self, cost: Cost) -> "Sum":
-        is_unknown = cost.basis is Basis.UNKNOWN
+    def plus(self, other: "Sum") -> "Sum":
         return Sum(
-            now_usd=self.now_usd + (ZERO if is_unknown else cost.now_usd),
-            full_usd=self.full_usd + (ZERO if is_unknown else cost.full_usd),
-            transfer_usd=self.transfer_usd + (ZERO if is_unknown else cost.transfer_usd),
-            parts=self.parts + 1,
-            estimated=self.estimated + (cost.basis is Basis.ESTIMATED),
-            unknown=self.unknown + is_unknown,
+            now_usd=self.now_usd + other.now_usd,
+            full_usd=self.full_usd + other.full_usd,
+            transfer_usd=self.transfer_usd + other.transfer_usd,
+            parts=self.parts + other.parts,
+            estimated=self.estimated + other.estimated,
+            unknown=self.unknown + other.unknown,
         )
 
 
@@ -57,21 +56,38 @@ class CostKey:
 
 
 def totals(costs: Iterable[tuple[CostKey, Cost]]) -> Totals:
+    """Tens of thousands of costs have a few keys: what has the same one is summed up once, and then those."""
+    same: defaultdict[CostKey, list[Cost]] = defaultdict(list)
+    for key, cost in costs:
+        same[key].append(cost)
     whole = Sum()
     by_plan: defaultdict[str, Sum] = defaultdict(Sum)
     by_place: defaultdict[str, Sum] = defaultdict(Sum)
     by_kind: defaultdict[str, Sum] = defaultdict(Sum)
     by_both: defaultdict[tuple[str, str], Sum] = defaultdict(Sum)
-    for key, cost in costs:
-        whole = whole.plus(cost)
-        by_plan[key.plan] = by_plan[key.plan].plus(cost)
-        by_place[key.place] = by_place[key.place].plus(cost)
-        by_kind[key.kind] = by_kind[key.kind].plus(cost)
-        by_both[key.plan, key.place] = by_both[key.plan, key.place].plus(cost)
+    for key, its in same.items():
+        one = _sum(its)
+        whole = whole.plus(one)
+        by_plan[key.plan] = by_plan[key.plan].plus(one)
+        by_place[key.place] = by_place[key.place].plus(one)
+        by_kind[key.kind] = by_kind[key.kind].plus(one)
+        by_both[key.plan, key.place] = by_both[key.plan, key.place].plus(one)
     return Totals(
         all=whole,
         by_plan=dict(sorted(by_plan.items())),
         by_place=dict(sorted(by_place.items())),
         by_kind=dict(sorted(by_kind.items())),
         by_plan_and_place=dict(sorted(by_both.items())),
+    )
+
+
+def _sum(costs: Sequence[Cost]) -> Sum:
+    known = [one for one in costs if one.basis is not Basis.UNKNOWN]
+    return Sum(
+        now_usd=sum((one.now_usd for one in known), ZERO),
+        full_usd=sum((one.full_usd for one in known), ZERO),
+        transfer_usd=sum((one.transfer_usd for one in known), ZERO),
+        parts=len(costs),
+        estimated=sum(one.basis is Basis.ESTIMATED for one in costs),
+        unknown=len(costs) - len(known),
     )

@@ -3,10 +3,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = Date.parse(data.at);
-  const PAGE = 100, MOST_PRINTED = 1000, STALE_HOURS = 3;
-  const WORDS = { k: "kept", l: "the next run deletes it", p: "pending", f: "failed", m: "missing", "-": "none wanted" };
-  const HEALTH = { missing: "not recoverable", overdue: "too old", unknown: "not known", waiting: "new", retired: "retired", ok: "ok" };
-  const TONE = { missing: "bad", overdue: "bad", unknown: "bad", waiting: "unsure", retired: "plain", ok: "good" };
+  const PAGE = 100, MOST_PRINTED = 1000, STALE_HOURS = 3, LONGEST_SHOWN = 280;
+  const WORDS = { k: "kept", l: "kept until the next run", p: "pending", f: "failed", m: "missing", "-": "none wanted" };
   const $ = (id) => document.getElementById(id);
   const make = (name, text, cls) => {
     const one = document.createElement(name);
@@ -16,10 +14,13 @@
   };
 
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-  const moment = (iso) => {
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const day = (iso) => {
     const one = new Date(iso);
-    return `${DAYS[one.getUTCDay()]} ${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
+    const year = iso.slice(0, 4) === data.at.slice(0, 4) ? "" : ` ${iso.slice(0, 4)}`;
+    return `${one.getUTCDate()} ${MONTHS[one.getUTCMonth()]}${year}`;
   };
+  const moment = (iso) => `${DAYS[new Date(iso).getUTCDay()]} ${day(iso)}, ${iso.slice(11, 16)}`;
   const span = (milliseconds) => {
     const hours = Math.floor(milliseconds / 3.6e6);
     if (hours < 1) return `${Math.max(0, Math.floor(milliseconds / 6e4))} min`;
@@ -56,7 +57,6 @@
     box.setAttribute("role", "img");
     const counts = {};
     let reason = 0;
-    if (older) box.append(make("span", `+${older} since ${oldest.slice(0, 10)}`, "older"));
     for (let index = 0; index < letters.length; index += 1) {
       const letter = letters[index];
       const bar = make("i", undefined, letter);
@@ -71,10 +71,25 @@
       box.append(bar);
     }
     const said = Object.keys(WORDS).filter((letter) => counts[letter]).map((letter) => `${counts[letter]} ${WORDS[letter]}`);
-    const extra = older ? [`${older} older, since ${oldest.slice(0, 10)}`] : [];
-    const missing = [...letters].flatMap((letter, index) => (letter === "m" || letter === "f" ? [`${columns[index].slice(0, 10)} ${WORDS[letter]}`] : []));
+    const extra = older ? [`${older} older, since ${day(oldest)}`] : [];
+    const missing = [...letters].flatMap((letter, index) => (letter === "m" || letter === "f" ? [`${day(columns[index])} ${WORDS[letter]}`] : []));
     box.setAttribute("aria-label", [...said, ...extra].join(", ") + (missing.length ? `: ${missing.slice(0, 6).join(", ")}` : "") || "no backup");
     return box;
+  };
+
+  // What stands, of what the plan keeps once it is full; and what is left of the strip.
+  const summary = (line) => {
+    const [, , older, oldest] = data.strips[line[7]];
+    return `${line[5]} of ${line[6]} kept${older ? `, ${older} before these, since ${day(oldest)}` : ""}`;
+  };
+
+  const why = (text) => {
+    if (text.length <= LONGEST_SHOWN) return make("p", text, "why");
+    const all = make("details", undefined, "why");
+    const head = make("summary", `${text.slice(0, LONGEST_SHOWN)}… `);
+    head.append(make("span", "all of it"));
+    all.append(head, make("p", text));
+    return all;
   };
 
   const cell = (label, cls) => {
@@ -86,40 +101,46 @@
   const body = (item) => {
     const [plan, kind, name, arn] = item.row;
     const group = make("tbody");
+    const tone = (line) => data.healths[line[1]][1];
+    const explained = item.lines.filter((line) => tone(line) !== "fine");
     item.lines.forEach((line, position) => {
-      const tr = make("tr");
+      const tr = make("tr", undefined, tone(line));
       if (position === 0) {
         const th = make("th");
         th.scope = "rowgroup";
-        th.rowSpan = item.lines.length;
+        th.rowSpan = item.lines.length + explained.length;
         th.title = arn;
         th.append(make("b", name), make("small", `${data.kinds[kind]}, plan ${data.plans[plan]}`));
         tr.append(th);
       }
-      const word = data.healths[line[1]];
       const health = cell("Health");
-      const tag = make("span", HEALTH[word], `tag ${TONE[word]}`);
-      tag.title = data.reasons[line[2]];
-      health.append(tag);
+      health.append(make("span", data.healths[line[1]][0], `tag ${tone(line)}`));
       const place = cell("Place");
       place.append(data.places[line[0]]);
       const timeline = cell("Timeline", "bare");
-      timeline.append(strip(plan, line));
+      timeline.append(strip(plan, line), make("small", summary(line)));
       const newest = cell("Newest");
       if (line[3]) {
         newest.append(`${span(at - Date.parse(line[3]))} `, make("small", `of ${line[4]} h allowed`));
         newest.title = moment(line[3]);
-      } else newest.append("none");
-      const good = cell("Good of full", "number");
-      good.append(`${line[5]} of ${line[6]}`);
+      } else newest.append(make("span", "none", "none"));
       const next = cell("Next deletion");
-      next.append(line[8] ? moment(line[8]) : "none foreseen");
+      if (line[8]) next.append(`${DAYS[new Date(line[8]).getUTCDay()]} ${day(line[8])} `, make("small", `${line[8].slice(11, 16)} UTC`));
+      else next.append(make("span", "none foreseen", "none"));
       const cost = cell("A month", "number");
-      cost.append(line[9] === null ? "not known" : `$${line[9]} `);
+      cost.append(line[9] === null ? make("span", "not known", "none") : `$${line[9]} `);
       if (line[10] !== null) cost.append(make("small", `$${line[10]} when full`));
       cost.title = data.rules[line[11]];
-      tr.append(health, place, timeline, newest, good, next, cost);
+      tr.append(health, place, timeline, newest, next, cost);
       group.append(tr);
+      if (explained.includes(line)) {
+        const because = make("tr", undefined, `because ${tone(line)}`);
+        const reason = cell("Why", "bare");
+        reason.colSpan = 6;
+        reason.append(why(data.reasons[line[2]]));
+        because.append(reason);
+        group.append(because);
+      }
     });
     return group;
   };
@@ -151,7 +172,7 @@
   };
 
   const fill = (id, names, used) => names.forEach((name, index) => {
-    if (!used || used.has(index)) $(id).append(Object.assign(make("option", id === "health" ? HEALTH[name] : name), { value: index }));
+    if (!used || used.has(index)) $(id).append(Object.assign(make("option", id === "health" ? name[0] : name), { value: index }));
   });
   fill("health", data.healths, new Set(rows.flatMap((item) => item.lines.map((line) => line[1]))));
   fill("plan", data.plans);
@@ -211,6 +232,5 @@
     update();
   } else {
     $("count").textContent = "There is none.";
-    document.querySelector(".scroll").hidden = true;
   }
 })();

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from holdfast.core.cost import ZERO, to_the_cent
 from holdfast.core.glance import Standing
@@ -19,11 +18,15 @@ from holdfast.core.posture import Gap, Health, Posture
 from holdfast.core.report import Action, State
 from holdfast.core.totals import CostKey, Sum, Totals, totals
 from holdfast.page.strips import table_of
+from holdfast.page.words import HEALTH, kind_word
 
 MOST_NEEDS = 50
 """Things that need a person, listed at the top. The table has all that are about a resource in a place."""
 
 MOST_UNCOVERED = 200
+
+LONGEST_SHOWN = 280
+"""Characters of a reason that are shown before the rest has to be opened."""
 
 _FOLDER = Path(__file__).parent
 
@@ -32,6 +35,7 @@ def render(posture: Posture) -> str:
     """The whole page. Names and reasons may be whatever somebody made them: all of it is escaped."""
     style, script = _asset("page.css"), _asset("page.js")
     needs = needs_of(posture)
+    costs = _costs(posture)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -40,13 +44,13 @@ def render(posture: Posture) -> str:
             headline=headline(posture),
             needs=needs[:MOST_NEEDS],
             more_needs=max(0, len(needs) - MOST_NEEDS),
-            facts=_facts(posture),
-            costs=_costs(posture),
+            facts=_facts(posture, costs),
+            costs=costs,
             uncovered=posture.uncovered[:MOST_UNCOVERED],
             more_uncovered=max(0, len(posture.uncovered) - MOST_UNCOVERED),
             table=table_of(posture),
-            style=Markup(style),  # noqa: S704  our own files
-            script=Markup(script),  # noqa: S704
+            style=style,
+            script=script,
             style_hash=_hash(style),
             script_hash=_hash(script),
         )
@@ -62,7 +66,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _moment, "ago": ago, "usd": usd, "iso": datetime.isoformat}
+    environment.filters |= {
+        "moment": _moment,
+        "ago": ago,
+        "usd": usd,
+        "iso": datetime.isoformat,
+        "kind": kind_word,
+    }
+    environment.globals |= {"longest": LONGEST_SHOWN}
     return environment
 
 
@@ -119,8 +130,8 @@ def headline(posture: Posture) -> Headline:
                 tone="good",
                 word="Recoverable",
                 title="Everything is recoverable." if not waiting else "All that is due is recoverable.",
-                text=f"{_count(well, 'resource has', 'resources have')} a good backup in every place that the "
-                f"plan wants, none older than it allows.{new}",
+                text=f"{_count(well, 'resource has', 'resources have')} a good backup in every place that "
+                f"its plan wants, none older than it allows.{new}",
             )
         case Standing.BREACHED:
             broken = resources - well - waiting
@@ -167,25 +178,31 @@ class Need:
 
 
 def needs_of(posture: Posture) -> list[Need]:
-    """The most urgent first: what cannot be restored, what was meant to be protected, what the last runs could
-    not do, what could not be looked at."""
+    """The most urgent first: what cannot be restored, what was meant to be protected, what the last runs
+    could not do, what could not be looked at."""
     return [
         *(
             Need(
                 tone="bad",
-                label=str(one.health),
-                what=f"{one.kind} {one.name}",
+                label=HEALTH[one.health],
+                what=f"{kind_word(one.kind)} {one.name}",
                 where=one.place,
                 reason=one.reason,
             )
             for one in posture.breaches
         ),
         *(
-            Need(tone="bad", label="no such plan", what=f"{one.kind} {one.name}", where="", reason=one.reason)
+            Need(
+                tone="bad",
+                label="no such plan",
+                what=f"{kind_word(one.kind)} {one.name}",
+                where="",
+                reason=one.reason,
+            )
             for one in posture.misnamed
         ),
         *(
-            Need(tone="bad", label="plan", what=f"plan {one.name}", where="", reason=one.problem)
+            Need(tone="bad", label="unusable", what=f"plan {one.name}", where="", reason=one.problem)
             for one in posture.plans
             if one.problem
         ),
@@ -216,7 +233,8 @@ def _of_last_runs(posture: Posture) -> Iterable[Need]:
         for one in run.failures:
             if (one.resource, one.region) in told:
                 continue
-            what = f"{one.kind} {name_of(one.resource)}" if one.resource else f"all {one.kind}"
+            kind = kind_word(one.kind)
+            what = f"{kind} {name_of(one.resource)}" if one.resource else f"all {kind}"
             yield Need(
                 tone="bad" if one.state is State.FAILED else "unsure",
                 label=str(one.state),
@@ -224,43 +242,6 @@ def _of_last_runs(posture: Posture) -> Iterable[Need]:
                 where=one.region,
                 reason=one.reason,
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One number beside the headline."""
-
-    name: str
-    value: str
-    note: str
-
-
-def _facts(posture: Posture) -> list[Fact]:
-    ages = [
-        age
-        for one in posture.protections
-        if one.health is not Health.RETIRED and (age := one.age(posture.at)) is not None
-    ]
-    none_at_all = sum(one.gap is Gap.NO_PLAN for one in posture.uncovered)
-    whole = _sums(posture).all
-    return [
-        Fact(
-            name="Recoverable",
-            value=f"{len(posture.recoverable)} of {len(posture.resources)}",
-            note="resources that plans protect",
-        ),
-        Fact(
-            name="Oldest newest backup",
-            value=_span(max(ages)) if ages else "none",
-            note="counted from its slot",
-        ),
-        Fact(name="In no plan", value=str(none_at_all), note="tables and databases"),
-        Fact(
-            name="A month",
-            value=usd(whole.now_usd + whole.transfer_usd + _own(posture)),
-            note="estimated" if whole.estimated else "by the sizes that AWS tells",
-        ),
-    ]
 
 
 # --- costs -------------------------------------------------------------------------------------------------
@@ -282,16 +263,49 @@ class _Costs:
 
 
 def _costs(posture: Posture) -> _Costs:
-    sums = _sums(posture)
-    groups = (("plan", sums.by_plan), ("place", sums.by_place), ("kind", sums.by_kind))
-    return _Costs(sums=sums, own=_own(posture), groups=groups)
-
-
-def _sums(posture: Posture) -> Totals:
-    return totals(
+    sums = totals(
         (CostKey(plan=one.plan, place=one.place, kind=one.kind), one.cost) for one in posture.protections
     )
+    own = sum((one.monthly_usd for one in posture.own_cost), ZERO)
+    by_kind = {kind_word(kind): its for kind, its in sums.by_kind.items()}
+    groups = (("plan", sums.by_plan), ("place", sums.by_place), ("kind", by_kind))
+    return _Costs(sums=sums, own=own, groups=groups)
 
 
-def _own(posture: Posture) -> Decimal:
-    return sum((one.monthly_usd for one in posture.own_cost), ZERO)
+# --- the numbers beside the headline ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One number beside the headline."""
+
+    name: str
+    value: str
+    note: str
+
+
+def _facts(posture: Posture, costs: _Costs) -> list[Fact]:
+    ages = [
+        age
+        for one in posture.protections
+        if one.health is not Health.RETIRED and (age := one.age(posture.at)) is not None
+    ]
+    none_at_all = sum(one.gap is Gap.NO_PLAN for one in posture.uncovered)
+    return [
+        Fact(
+            name="Recoverable",
+            value=f"{len(posture.recoverable)} of {len(posture.resources)}",
+            note="resources that plans protect",
+        ),
+        Fact(
+            name="Oldest newest backup",
+            value=_span(max(ages)) if ages else "none",
+            note="counted from its slot",
+        ),
+        Fact(name="In no plan", value=str(none_at_all), note="tables and databases"),
+        Fact(
+            name="A month",
+            value=usd(costs.now),
+            note="estimated" if costs.sums.all.estimated else "by the sizes that AWS tells",
+        ),
+    ]

@@ -8,6 +8,7 @@ from typing import Any
 from holdfast.core.cost import Basis, to_the_cent
 from holdfast.core.naming import format_slot
 from holdfast.core.posture import Health, Posture, Protection, Tick, TickState
+from holdfast.page.words import HEALTH, TONES, kind_word
 
 COLUMNS = 31
 """Slots in a timeline, the newest of the plan: a month of nights. Older backups are counted beside it."""
@@ -22,6 +23,9 @@ LETTERS = {
     TickState.FAILED: "f",
     TickState.MISSING: "m",
 }
+
+
+_RANKS = {health: rank for rank, health in enumerate(Health)}
 
 
 class _Numbered[Thing]:
@@ -43,6 +47,8 @@ class _Tables:
     places: _Numbered[str] = field(default_factory=_Numbered)
     reasons: _Numbered[str] = field(default_factory=_Numbered)
     strips: _Numbered[tuple[object, ...]] = field(default_factory=_Numbered)
+    strips_of: dict[tuple[str, int], int] = field(default_factory=dict)
+    """A strip's number by its plan and the identity of its ticks, which resources that are alike share."""
     rules: _Numbered[str] = field(default_factory=_Numbered)
 
 
@@ -58,7 +64,7 @@ def table_of(posture: Posture) -> dict[str, Any]:
         [
             tables.plans.number(plan),
             tables.kinds.number(kind),
-            lines[0].name,
+            lines[0].title,
             resource,
             [_line(one, columns[plan], tables) for one in lines],
         ]
@@ -66,9 +72,9 @@ def table_of(posture: Posture) -> dict[str, Any]:
     ]
     return {
         "at": format_slot(posture.at),
-        "healths": [str(one) for one in Health],
+        "healths": [[HEALTH[one], TONES[one]] for one in Health],
         "plans": list(tables.plans.things),
-        "kinds": list(tables.kinds.things),
+        "kinds": [kind_word(kind) for kind in tables.kinds.things],
         "places": list(tables.places.things),
         "reasons": list(tables.reasons.things),
         "rules": list(tables.rules.things),
@@ -91,18 +97,25 @@ def _line(one: Protection, columns: Sequence[datetime], tables: _Tables) -> list
     known = cost.basis is not Basis.UNKNOWN
     return [
         tables.places.number(one.place),
-        list(Health).index(one.health),
+        _RANKS[one.health],
         tables.reasons.number(one.reason),
         format_slot(one.newest) if one.newest else None,
         one.rpo_hours,
         one.good,
         one.full,
-        tables.strips.number(_strip(one.ticks, columns, tables)),
+        _strip_number(one, columns, tables),
         format_slot(one.next_deletion) if one.next_deletion else None,
         str(to_the_cent(cost.now_usd + cost.transfer_usd)) if known else None,
         str(to_the_cent(cost.full_usd + cost.transfer_usd)) if known else None,
         tables.rules.number(f"{cost.basis}: {cost.rule}" if cost.rule else str(cost.basis)),
     ]
+
+
+def _strip_number(one: Protection, columns: Sequence[datetime], tables: _Tables) -> int:
+    key = one.plan, id(one.ticks)
+    if key not in tables.strips_of:
+        tables.strips_of[key] = tables.strips.number(_strip(one.ticks, columns, tables))
+    return tables.strips_of[key]
 
 
 def _strip(ticks: Sequence[Tick], columns: Sequence[datetime], tables: _Tables) -> tuple[object, ...]:

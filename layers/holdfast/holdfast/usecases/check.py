@@ -20,6 +20,7 @@ from holdfast.core.planning import why_not_carried
 from holdfast.core.posture import (
     Drill,
     Headroom,
+    Health,
     LastRun,
     PlanPosture,
     Posture,
@@ -225,11 +226,11 @@ class _Look:
         is_lost: bool,
         prices: Prices,
     ) -> _OfPlan:
-        run, hours = self._last_run(stored)
+        run, hours, ran = self._last_run(stored)
         plan = stored.plan
         if plan is None:
             shown = PlanPosture(name=stored.name, problem=stored.problem, last_run=run, hours_since_run=hours)
-            return _OfPlan(shown=shown)
+            return _OfPlan(shown=shown, protections=_unseen(stored, before))
         kinds = [kind for kind in listed if kind.kind in plan.select.types]
         if plan.vault_of:
             kinds = [kind for kind in kinds if kind.laws.to_accounts]
@@ -239,6 +240,7 @@ class _Look:
             home=self.home,
             prices=prices,
             last_run=run,
+            ran=ran,
             before=protections_before(before),
             memory_lost=is_lost,
         )
@@ -254,8 +256,9 @@ class _Look:
         )
         return _OfPlan(shown=shown, protections=assess(kinds, scene))
 
-    def _last_run(self, stored: StoredPlan) -> tuple[LastRun | None, float | None]:
-        """The newest run that left records, and the hours since the newest that has ended."""
+    def _last_run(self, stored: StoredPlan) -> tuple[LastRun | None, float | None, Sequence[datetime]]:
+        """The newest run that left records, the hours since the newest that has ended, and the slots of all
+        that left some."""
         at, plan = self.request.at, stored.name
         try:
             slots = [slot for slot in self.ports.records.slots(plan, at - RUNS_BACK) if slot <= at]
@@ -264,9 +267,9 @@ class _Look:
             ended = newest.slot if newest and newest.ended else next(filter(self._told(plan), older), None)
         except ProviderError as error:
             self.problems.append(f"The records of the plan {plan} cannot be read: {error}")
-            return None, None
+            return None, None, ()
         since = ended or stored.changed
-        return newest, (at - since).total_seconds() / 3600 if since else None
+        return newest, (at - since).total_seconds() / 3600 if since else None, slots
 
     def _told(self, plan: str) -> Callable[[datetime], bool]:
         """Whether the run of a slot has told people how it went."""
@@ -295,6 +298,16 @@ class _Look:
             for stage in (Stage.CREATE, Stage.COPY, Stage.PRUNE)
         }
         return combine(stages, plan, slot, (), told=True)
+
+
+def _unseen(stored: StoredPlan, before: Posture | None) -> list[Protection]:
+    """What a plan that cannot be used protected as long as it could: nobody knows what of it to expect now,
+    and what vanishes meanwhile is missed when it can be used again."""
+    return [
+        replace(one, health=Health.UNKNOWN, reason=f"its plan cannot be used: {stored.problem}")
+        for one in (before.protections if before else ())
+        if one.plan == stored.name and one.health is not Health.RETIRED
+    ]
 
 
 _NEEDS_A_LOOK = (State.FAILED, State.PENDING, State.DEFERRED)
