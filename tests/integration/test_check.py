@@ -361,6 +361,13 @@ class TestCopies:
         assert (away.good, away.newest) == (gone, nights_ago(4 - gone))
         assert away.health is Health.OVERDUE
 
+    def test_what_changes_stand_on_is_kept_and_no_deletion_is_foretold(self) -> None:
+        plan = a_plan(copies=(a_rule(bucket="away", full_every_days=7, keep=KeepPolicy(daily=2)),))
+        away = line(a_world(plan, nights=5).check(NIGHT + HOUR), "carts", AWAY_REGION)
+        assert {one.state for one in away.ticks} == {TickState.KEPT}
+        assert away.ticks[0].reason.startswith("the backup of ")
+        assert away.next_deletion is None
+
     def test_copies_of_nights_that_home_no_longer_keeps_are_missed_too(self) -> None:
         plan = a_plan(keep=KeepPolicy(daily=2), copies=(a_rule(keep=KeepPolicy(daily=6)),))
         world = World(plan=plan)
@@ -601,6 +608,27 @@ class NoPlans:
 
     def everyone(self) -> Sequence[StoredPlan]:
         raise Throttled("ssm", "/holdfast/plans", "GetParametersByPath", "Throttled")
+
+
+class TestAPlanThatCannotBeUsed:
+    def test_nobody_knows_what_to_expect_of_what_it_protected(self) -> None:
+        world = a_world(nights=2)
+        world.check(NIGHT + HOUR)
+        world.stored = [StoredPlan(name="nightly", plan=None, problem="keep: missing")]
+        posture = world.check(NIGHT + 2 * HOUR)
+        assert {one.health for one in posture.protections} == {Health.UNKNOWN}
+        assert line(posture, "orders").newest == NIGHT
+        assert line(posture, "orders").reason == "its plan cannot be used: keep: missing"
+        assert posture.standing is Standing.BREACHED
+
+    def test_what_vanished_meanwhile_is_missed_when_it_can_be_used_again(self) -> None:
+        world = a_world(nights=2)
+        world.check(NIGHT + HOUR)
+        world.stored = [StoredPlan(name="nightly", plan=None, problem="keep: missing")]
+        world.check(NIGHT + 2 * HOUR)
+        world.stored = [StoredPlan(name="nightly", plan=world.plan)]
+        drop(world, "orders")
+        assert line(world.check(NIGHT + 3 * HOUR), "orders").health is Health.MISSING
 
 
 class TestWhose:
@@ -876,6 +904,14 @@ class TestVault:
         world.cloud.fail("backups", AWAY_REGION, Throttled, times=99)
         [shop] = world.check(NIGHT + 2 * HOUR).protections
         assert (shop.health, shop.newest) == (Health.UNKNOWN, NIGHT)
+
+    def test_what_has_no_copy_left_is_missed_for_a_week(self) -> None:
+        world = a_vault(NIGHT)
+        world.check(NIGHT + HOUR)
+        drop(world, "shop")
+        for hours, told in ((2, [Health.MISSING]), (2 + 7 * 24 - 1, [Health.MISSING]), (2 + 7 * 24, [])):
+            posture = world.check(NIGHT + hours * HOUR)
+            assert [one.health for one in posture.protections] == told, hours
 
     def test_without_a_memory_it_is_a_problem_all_the_same(self) -> None:
         world = a_vault(NIGHT)

@@ -129,6 +129,12 @@ class TestIntervals:
         scene = replace(a_scene(a_plan()), ran=[nights_ago(back) for back in range(9, -1, -1)])
         assert interval_of([a_listing(nights(0, 7, 14))], scene) == timedelta(days=1)
 
+    def test_two_slots_say_nothing_yet(self) -> None:
+        by_hand = [*nights(0), a_backup(NIGHT - timedelta(hours=1))]
+        assert interval_of([a_listing(by_hand)], a_scene(a_plan())) == timedelta(days=1)
+        third = [*by_hand, a_backup(NIGHT - timedelta(hours=2))]
+        assert interval_of([a_listing(third)], a_scene(a_plan())) == timedelta(hours=1)
+
     def test_neither_do_others_backups_nor_such_of_the_future(self) -> None:
         home = [*nights(0, 1, 2, -9), a_backup(nights_ago(0.3), plan="weekly"), a_backup(ours=False)]
         assert interval_of([a_listing(home)], a_scene(a_plan())) == timedelta(days=1)

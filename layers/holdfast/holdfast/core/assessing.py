@@ -1,7 +1,7 @@
 """How each resource of a plan stands in each place: from what was listed, and nothing that a run told."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
@@ -36,11 +36,15 @@ from holdfast.core.planning import (
     zone_of,
 )
 from holdfast.core.posture import Health, Protection, Tick, TickState
+from holdfast.core.pruning import keep_what_others_stand_on
 from holdfast.core.retention import decide, each_once, is_good, most_useful_last
 
 USUAL_INTERVAL = timedelta(days=1)
 _SEEN_SLOTS = 15
 """Slots from which the interval of a plan's runs is read: two weeks of nights."""
+
+_FEWEST_GAPS = 2
+"""A first night and a run by hand an hour later say nothing of how often the runs come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,9 @@ class Listed:
     by_place: Mapping[str, Sequence[Backup]] = field(default_factory=dict)
     trouble: Mapping[str, str] = field(default_factory=dict)
 
+
+VANISHED = timedelta(days=7)
+"""For how long a vault's resource is missed of which nothing stands any more."""
 
 RESOURCES = "resources"
 """The key of `Listed.trouble` that is no place."""
@@ -118,7 +125,7 @@ def interval_of(listed: Iterable[Listed], scene: Scene) -> timedelta:
 def _interval(slots: Sequence[datetime], scene: Scene) -> timedelta:
     newest = sorted({*slots, *scene.ran})[-_SEEN_SLOTS:]
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(newest)]
-    return timedelta(seconds=median(gaps)) if gaps else USUAL_INTERVAL
+    return timedelta(seconds=median(gaps)) if len(gaps) >= _FEWEST_GAPS else USUAL_INTERVAL
 
 
 def _plan_slots(listed: Iterable[Listed], scene: Scene) -> list[datetime]:
@@ -134,9 +141,9 @@ def _plan_slots(listed: Iterable[Listed], scene: Scene) -> list[datetime]:
     )
 
 
-type _Pattern = tuple[tuple[datetime, BackupState, tuple[str, ...]], ...]
-"""What the timeline of a resource in a place hangs on: of each backup its slot, its state, and why it is
-held, if it is. Most resources of a plan share few of them."""
+type _Pattern = tuple[tuple[datetime, BackupState, tuple[str, ...], tuple[datetime, ...]], ...]
+"""What the timeline of a resource in a place hangs on: of each backup its slot, its state, why it is held, if
+it is, and the slot that it holds the changes since, if it does. Resources of a plan share few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +257,18 @@ class _Assessor:
             here = [one for one in groups[key] if one.place == place]
             line = self._line(listed, source, place, here, self._slots_since(here), keep, "")
             yield let_go_by_hold(line, here, self.scene.at)
+        yield from self._vanished(listed, newest.keys())
+
+    def _vanished(self, listed: Listed, present: Collection[str]) -> Iterable[Protection]:
+        """What had copies in a vault and has none any more. `VANISHED` ends it, since somebody may have deleted
+        the last ones of what is gone for good."""
+        remembered = self._before(listed.kind)
+        for source in sorted(remembered.keys() - set(present)):
+            if remembered[source] == {Health.RETIRED}:
+                continue
+            line = self._line(listed, source, self.scene.home.region, (), (), self.scene.plan.keep, "")
+            if line.since is None or self.scene.at - line.since < VANISHED:
+                yield line
 
     def _retired(
         self, listed: Listed, groups: Mapping[ResourceKey, Sequence[Backup]]
@@ -341,8 +360,8 @@ class _Assessor:
     def _next_deletion(
         self, good: Sequence[Backup], ticks: Sequence[Tick], keep: KeepPolicy
     ) -> datetime | None:
-        if not good:
-            return None
+        if not good or any(one.base is not None for one in good):
+            return None  # a chain of changes goes when its last is let go, which no rule tells ahead
         newest = max(self.slots, default=slot_of(good[-1]))
         if any(one.state is TickState.LEAVING for one in ticks):
             return newest + self.every
@@ -362,19 +381,19 @@ class _Assessor:
     def _ticks(self, pattern: _Pattern, candidates: Iterable[datetime], keep: KeepPolicy) -> tuple[Tick, ...]:
         """What stands, by the reasons of the retention; and what does not of the candidates, where the policy
         would keep it."""
-        present = {slot for slot, state, _ in pattern if state in _PRESENT}
+        present = {slot for slot, state, *_ in pattern if state in _PRESENT}
         absent = {slot for slot in candidates if slot not in present and self.scene.is_settled(slot)} - {
-            slot for slot, _, _ in pattern
+            slot for slot, *_ in pattern
         }
         zone, at = zone_of(self.scene.plan), self.scene.at
-        stands = [_stand_in(slot, state, hold) for slot, state, hold in pattern]
+        stands = [_stand_in(*each) for each in pattern]
         ticks = [
             Tick(slot=slot_of(one.backup), state=_tick_state(one.backup, one.keep, at), reason=one.reason)
-            for one in decide(stands, keep, at, zone)
+            for one in keep_what_others_stand_on(decide(stands, keep, at, zone))
             if one.backup.state in _SHOWN
         ]
         if absent:
-            could = [*stands, *(_stand_in(slot, BackupState.AVAILABLE, ()) for slot in absent)]
+            could = [*stands, *(_stand_in(slot, BackupState.AVAILABLE) for slot in absent)]
             ticks += [
                 Tick(slot=slot, state=TickState.MISSING, reason=one.reason)
                 for one in decide(could, keep, at, zone)
@@ -384,11 +403,15 @@ class _Assessor:
 
 
 def _pattern(backups: Iterable[Backup]) -> _Pattern:
-    return tuple(sorted((slot_of(one), one.state, _hold_of(one)) for one in backups))
+    return tuple(sorted((slot_of(one), one.state, _hold_of(one), _base_of(one)) for one in backups))
 
 
 def _hold_of(backup: Backup) -> tuple[str, ...]:
     return (backup.tags[HOLD_TAG],) if backup.held else ()
+
+
+def _base_of(backup: Backup) -> tuple[datetime, ...]:
+    return (backup.base,) if backup.base is not None else ()
 
 
 _PRESENT = (BackupState.AVAILABLE, BackupState.CREATING)
@@ -426,12 +449,24 @@ def _best_of_each_slot(backups: Iterable[Backup]) -> list[Backup]:
     return list(best.values())
 
 
-def _stand_in(slot: datetime, state: BackupState, hold: tuple[str, ...]) -> Backup:
-    """A backup as the retention sees it: it asks for the slot, the state and the hold alone."""
+def _stand_in(
+    slot: datetime, state: BackupState, hold: tuple[str, ...] = (), base: tuple[datetime, ...] = ()
+) -> Backup:
+    """A backup as the retention sees it: it asks for nothing else."""
     mark = Mark(stack="", plan="", slot=slot, source="")
     tags = {HOLD_TAG: hold[0]} if hold else {}
     arn = f"{slot:%Y%m%dT%H%M%S}-{state}"
-    return Backup(kind="", arn=arn, id="", region="", source="", state=state, mark=mark, tags=tags)
+    return Backup(
+        kind="",
+        arn=arn,
+        id="",
+        region="",
+        source="",
+        state=state,
+        mark=mark,
+        tags=tags,
+        base=next(iter(base), None),
+    )
 
 
 def _tick_state(backup: Backup, keep: bool, at: datetime) -> TickState:

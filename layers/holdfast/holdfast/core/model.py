@@ -55,8 +55,8 @@ class Resource:
     have when the old one is gone.
 
     `group` is the ARN of what it is backed up together with, at one instant (a volume's instance), when that
-    bears the tags that were asked for, and `group_tags` are its tags. `label` is what people call it, where its
-    name is an id of AWS's.
+    bears the tags that were asked for, and `group_tags` are its tags. `label` is what people call it, where
+    its name is an id of AWS's.
     """
 
     kind: str

@@ -158,7 +158,7 @@ def _prune_resource(
         if any(not one.keep for one in decided):
             fed = [rule for rule in rules if source_place(rule, home) == place]
             needed = _needed_for_copies(by_place, fed, laws, plan, now, home)
-        verdicts += _keep_what_others_stand_on(
+        verdicts += keep_what_others_stand_on(
             [
                 _spare(one, why)
                 if not one.keep and (why := spared or needed.get(one.backup.arn, ""))
@@ -204,7 +204,7 @@ def _needed_for_copies(
     return needed
 
 
-def _keep_what_others_stand_on(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def keep_what_others_stand_on(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The verdicts of one resource in one place; what a kept backup holds the changes since is kept too."""
     stands_on: dict[datetime, datetime] = {}
     kept: list[Verdict] = []
@@ -229,7 +229,7 @@ def _keeping_bases(verdicts: Iterable[Verdict]) -> PrunePlan:
         one.backup.arn: one
         for group in groups.values()
         if any(each.backup.base is not None for each in group)
-        for one in _keep_what_others_stand_on(group)
+        for one in keep_what_others_stand_on(group)
     }
     return PrunePlan(verdicts=[settled.get(one.backup.arn, one) for one in verdicts])
 
