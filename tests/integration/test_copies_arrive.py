@@ -551,6 +551,7 @@ class TestIncrements:
         kept = approved(PrunePlan(verdicts=verdicts), [exports[1].arn])
         assert kept.deletes == []
 
+    @pytest.mark.long
     def test_the_breaker_takes_a_chain_that_ends_for_usual(self) -> None:
         rule = a_rule(bucket=BUCKET, keep=KeepPolicy(daily=1, minimum=1), full_every_days=7, slots=50)
         world = a_world(rule)
@@ -561,6 +562,7 @@ class TestIncrements:
             for stage in (world.create, world.copy, world.prune):
                 assert stage(a_request(nights_ago(night))).status is Status.OK
 
+    @pytest.mark.long
     def test_so_it_does_when_one_night_frees_several_chains(self) -> None:
         keep = KeepPolicy(daily=3, weekly=2, monthly=2, minimum=1)
         world = a_world(a_rule(bucket=BUCKET, keep=keep, full_every_days=7, slots=50))
@@ -908,6 +910,7 @@ def test_an_error_that_is_like_the_full_slot_table_and_is_none_fails() -> None:
     assert by_resource(world.copy())["shop"].state is State.FAILED
 
 
+@pytest.mark.long
 class TestThousand:
     @pytest.mark.parametrize(
         ("count", "slots", "failing"),

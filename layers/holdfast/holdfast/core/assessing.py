@@ -260,7 +260,7 @@ class _Assessor:
         yield from self._vanished(listed, newest.keys())
 
     def _vanished(self, listed: Listed, present: Collection[str]) -> Iterable[Protection]:
-        """What had copies in a vault and has none any more. `VANISHED` ends it, since somebody may have deleted
+        """What had copies in a vault and has none any more. `VANISHED` ends it: somebody may have deleted
         the last ones of what is gone for good."""
         remembered = self._before(listed.kind)
         for source in sorted(remembered.keys() - set(present)):
