@@ -16,13 +16,35 @@ from hypothesis import strategies as st
 
 from holdfast.core.cost import Basis, Cost
 from holdfast.core.model import name_of
-from holdfast.core.posture import Gap, Health, PlanPosture, Posture, Protection, Tick, TickState, Uncovered
+from holdfast.core.posture import (
+    Gap,
+    Health,
+    LastRun,
+    PlanPosture,
+    Posture,
+    Protection,
+    Tick,
+    TickState,
+    Uncovered,
+)
+from holdfast.core.report import Action, Outcome, State, Status
 from holdfast.page.render import LONGEST_SHOWN, MOST_NEEDS, MOST_UNCOVERED, headline, needs_of, render
 from holdfast.page.strips import COLUMNS, table_of
 from tests import postures
 
 EMPTY = Posture(at=postures.AT, home=postures.HOME)
 MEAN = "</script><script>alert('1')</script><img src=x onerror=\"alert(2)\">"
+
+
+def failure(name: str) -> Outcome:
+    return Outcome(
+        action=Action.CREATE,
+        state=State.FAILED,
+        kind="rds",
+        resource=postures.arn("rds", name),
+        region="us-east-1",
+        reason="its storage is full",
+    )
 
 
 class Read(HTMLParser):
@@ -101,7 +123,7 @@ class TestWhatSomebodyNamed:
         assert read.table["rows"][0][2] == name_of(f"a:b:c:d:e:table/{MEAN}")
         assert MEAN in read.table["reasons"]
 
-    @settings(max_examples=15)
+    @settings(max_examples=12)
     @given(st.text(min_size=1, max_size=40))
     def test_whatever_it_is_the_page_holds_and_its_data_can_be_read(self, text: str) -> None:
         posture = named(text)
@@ -150,8 +172,11 @@ class TestTheHeadline:
 
     def test_new_ones_alone_are_no_trouble_and_not_recoverable_either(self) -> None:
         posture = replace(postures.well(), protections=[postures.protection(health=Health.WAITING)])
-        assert headline(posture).title == "All that is due is recoverable."
+        found = headline(posture)
+        assert (found.tone, found.title) == ("unsure", "Nothing is recoverable yet.")
         assert not needs_of(posture)
+        one_more = replace(posture, protections=[*posture.protections, postures.protection("rds")])
+        assert headline(one_more).title == "All that is due is recoverable."
 
     def test_only_a_tag_that_names_no_plan(self) -> None:
         posture = replace(postures.well(), uncovered=postures.company().misnamed)
@@ -194,12 +219,39 @@ class TestWhatNeedsAPerson:
 
     def test_hundreds_are_counted(self) -> None:
         many = [
-            postures.protection(name=f"t{number}", health=Health.MISSING) for number in range(MOST_NEEDS + 7)
+            replace(postures.protection(name=f"t{number}", health=Health.MISSING), reason=f"why {number}")
+            for number in range(MOST_NEEDS + 7)
         ]
         uncovered = [replace(postures.company().uncovered[0]) for _ in range(MOST_UNCOVERED + 3)]
         text = Read(render(replace(EMPTY, protections=many, uncovered=uncovered))).text
         assert "and 7 more." in text
         assert "and 3 more." in text
+
+    def test_what_has_one_cause_is_one_thing_to_mend(self) -> None:
+        places = ("us-east-1", "us-west-2")
+        alike = [
+            postures.protection("rds", f"db{number}", place, Health.OVERDUE)
+            for number in range(6)
+            for place in places
+        ]
+        [need] = needs_of(replace(postures.well(), protections=alike))
+        assert need.what == "RDS db0, RDS db1, RDS db2, RDS db3 and 2 more"
+        assert need.where == "us-east-1, us-west-2"
+        run = LastRun(
+            slot=postures.SLOT,
+            status=Status.FAILED,
+            ended=True,
+            failures=[failure(f"db{n}") for n in range(6)],
+        )
+        [plan] = postures.well().plans
+        [need] = needs_of(replace(postures.well(), plans=[replace(plan, last_run=run)]))
+        assert need.what == "back up RDS db0, db1, db2, db3 and 2 more"
+        assert need.reason.startswith("its storage is full")
+
+    def test_a_volume_is_called_what_people_call_it(self) -> None:
+        volume = replace(postures.protection("ebs", "vol-1", health=Health.MISSING), label="web-data")
+        [need] = needs_of(replace(EMPTY, protections=[volume]))
+        assert need.what == "EBS web-data (vol-1)"
 
     def test_a_long_reason_is_whole_but_folded(self) -> None:
         reason = "why " * LONGEST_SHOWN
@@ -277,8 +329,8 @@ class TestTimelines:
 
     def test_those_that_are_alike_are_one(self) -> None:
         table = table_of(postures.large(50))
-        assert len(table["strips"]) == 1
         assert len(table["rows"]) == 50
+        assert [letters for letters, *_ in table["strips"]] == ["k" * 14, "k" * 11 + "mmm"]
 
 
 def with_ticks(strip: list[Tick], name: str = "orders") -> Protection:

@@ -35,11 +35,24 @@ class Gathered:
         return self.lines[0].reason
 
     @property
+    def named(self) -> list[tuple[str, str]]:
+        """The kinds and titles of the first resources that it is about."""
+        return self._resources[:MOST_NAMES]
+
+    @property
+    def and_more(self) -> str:
+        """How many resources there are besides: ` and 12 more`."""
+        rest = len(self._resources) - MOST_NAMES
+        return f" and {rest} more" if rest > 0 else ""
+
+    @property
     def names(self) -> str:
         """What it is about: `rds billing, rds website and 12 more`."""
-        names = list(dict.fromkeys(f"{one.kind} {one.title}" for one in self.lines))
-        rest = len(names) - MOST_NAMES
-        return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+        return ", ".join(f"{kind} {title}" for kind, title in self.named) + self.and_more
+
+    @property
+    def _resources(self) -> list[tuple[str, str]]:
+        return list(dict.fromkeys((one.kind, one.title) for one in self.lines))
 
     @property
     def places(self) -> str:

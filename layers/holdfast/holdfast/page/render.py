@@ -11,7 +11,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from holdfast.core.advice import for_outcome
+from holdfast.core.alike import Alike, alike, short_reason
 from holdfast.core.cost import ZERO, to_the_cent
+from holdfast.core.gathered import MOST_NAMES, gathered
 from holdfast.core.glance import Standing
 from holdfast.core.model import name_of
 from holdfast.core.posture import Gap, Health, Posture
@@ -125,13 +128,18 @@ def headline(posture: Posture) -> Headline:
     waiting = len(posture.waiting)
     new = f" {_count(waiting, 'new one waits', 'new ones wait')} for a first backup." if waiting else ""
     match posture.standing:
+        case Standing.OK if not well:
+            return Headline(
+                tone="unsure", word="Not yet", title="Nothing is recoverable yet.", text=new.strip()
+            )
         case Standing.OK:
+            title = "All that is due is recoverable." if waiting else "Everything is recoverable."
             return Headline(
                 tone="good",
                 word="Recoverable",
-                title="Everything is recoverable." if not waiting else "All that is due is recoverable.",
+                title=title,
                 text=f"{_count(well, 'resource has', 'resources have')} a good backup in every place that "
-                f"its plan wants, none older than it allows.{new}",
+                f"the plan wants, none older than it allows.{new}",
             )
         case Standing.BREACHED:
             broken = resources - well - waiting
@@ -185,11 +193,11 @@ def needs_of(posture: Posture) -> list[Need]:
             Need(
                 tone="bad",
                 label=HEALTH[one.health],
-                what=f"{kind_word(one.kind)} {one.name}",
-                where=one.place,
+                what=", ".join(f"{kind_word(kind)} {title}" for kind, title in one.named) + one.and_more,
+                where=one.places,
                 reason=one.reason,
             )
-            for one in posture.breaches
+            for one in gathered(posture.breaches)
         ),
         *(
             Need(
@@ -230,18 +238,25 @@ def _of_last_runs(posture: Posture) -> Iterable[Need]:
             yield Need(tone="unsure", label="refused", what=f"plan {plan.name}", where="", reason=sentence)
         for sentence in run.problems:
             yield Need(tone="unsure", label="last run", what=f"plan {plan.name}", where="", reason=sentence)
-        for one in run.failures:
-            if (one.resource, one.region) in told:
-                continue
-            kind = kind_word(one.kind)
-            what = f"{kind} {name_of(one.resource)}" if one.resource else f"all {kind}"
+        for group in alike(one for one in run.failures if (one.resource, one.region) not in told):
+            one = group.first
             yield Need(
                 tone="bad" if one.state is State.FAILED else "unsure",
                 label=str(one.state),
-                what=f"{_VERBS[one.action]} {what}",
+                what=f"{_VERBS[one.action]} {_names(group)}",
                 where=one.region,
-                reason=one.reason,
+                reason=f"{short_reason(one).rstrip(".")}. {for_outcome(one)}".strip(),
             )
+
+
+def _names(group: Alike) -> str:
+    """What outcomes that are alike are about, the first by name."""
+    kind = kind_word(group.first.kind)
+    names = list(dict.fromkeys(name_of(one.resource) for one in group.outcomes if one.resource))
+    if not names:
+        return f"all {kind}"
+    rest = len(names) - MOST_NAMES
+    return f"{kind} {', '.join(names[:MOST_NAMES])}" + (f" and {rest} more" if rest > 0 else "")
 
 
 # --- costs -------------------------------------------------------------------------------------------------
