@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from holdfast.core.errors import AccessDenied, HoldListError, ProviderError, Throttled
 from holdfast.core.glance import Standing
 from holdfast.core.holds import Hold
-from holdfast.core.model import BackupState, Home, KeepPolicy, Origin, Plan, Selection
+from holdfast.core.model import Backup, BackupState, Home, KeepPolicy, Origin, Plan, Selection
 from holdfast.core.naming import backup_name, format_slot, snapshot_name, tags_for
 from holdfast.core.posture import Gap, Health, Posture, Protection, TickState
 from holdfast.core.spans import Span
@@ -27,7 +27,7 @@ from tests.builders import (
     a_rule,
     nights_ago,
 )
-from tests.fakes import FakeCloud, FakePostureStore
+from tests.fakes import FakeCloud, FakePostureStore, FakeProvider
 from tests.integration.world import World
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -610,6 +610,48 @@ class NoPlans:
         raise Throttled("ssm", "/holdfast/plans", "GetParametersByPath", "Throttled")
 
 
+class TestSurprises:
+    """What nobody thought of costs only what it is about, and never looks fine."""
+
+    def test_a_listing_that_raises_whatever_it_likes_is_unknown_and_the_others_are_judged(self) -> None:
+        world = a_world(nights=2)
+        world.check(NIGHT + HOUR)
+
+        class Odd(FakeProvider):
+            def backups(
+                self, place: str, source: str = "", since: datetime | None = None
+            ) -> Sequence[Backup]:
+                raise KeyError("DBSnapshots")
+
+        world.providers["rds"] = Odd(world.cloud, "rds")
+        posture = world.check(NIGHT + 2 * HOUR)
+        assert line(posture, "orders").health is Health.UNKNOWN
+        assert line(posture, "carts").health is Health.OK
+        assert "unexpected KeyError: 'DBSnapshots'" in posture.problems[0]
+
+    def test_a_page_that_cannot_be_made_is_a_problem_and_no_end(self) -> None:
+        world = a_world(nights=2)
+
+        def fail(posture: Posture) -> None:
+            raise ZeroDivisionError("in a template")
+
+        world.page.write = fail  # type: ignore[method-assign]
+        posture = world.check(NIGHT + HOUR)
+        assert posture.standing is Standing.INCOMPLETE
+        assert "unexpected ZeroDivisionError: in a template" in posture.problems[0]
+
+    def test_a_plan_that_surprises_costs_the_other_plans_nothing(self) -> None:
+        world = a_world(nights=2)
+        world.check(NIGHT + HOUR)
+        odd = replace(world.plan, name="weekly", time_zone="Nowhere/Nothing")
+        fine = StoredPlan(name="nightly", plan=world.plan)
+        world.stored = [fine, StoredPlan(name="weekly", plan=odd)]
+        posture = world.check(NIGHT + 2 * HOUR)
+        assert line(posture, "orders").health is Health.OK
+        assert posture.standing is Standing.INCOMPLETE
+        assert [one.problem.split(":")[0] for one in posture.plans] == ["", "it could not be looked at"]
+
+
 class TestAPlanThatCannotBeUsed:
     def test_nobody_knows_what_to_expect_of_what_it_protected(self) -> None:
         world = a_world(nights=2)
@@ -790,14 +832,17 @@ class TestRuns:
         world = a_world()
         assert self.hours(world.check(NIGHT + 30 * HOUR)) == 30
 
-    def test_a_run_that_has_not_told_has_not_ended(self) -> None:
+    def test_a_run_that_has_not_told_counts_until_its_window_closes(self) -> None:
+        """One that waits for its copies all night is no schedule that is dead."""
         world = a_world()
         for stage in (world.create, world.copy, world.prune):
             stage(a_request(NIGHT + DAY))
-        posture = world.check(NIGHT + DAY + HOUR)
-        run = posture.plans[0].last_run
-        assert run is not None
-        assert (run.slot, run.ended, self.hours(posture)) == (NIGHT + DAY, False, 25)
+        window = timedelta(minutes=world.plan.window_minutes)
+        for after, hours in ((HOUR, 1), (window, window / HOUR), (window + HOUR, 24 + window / HOUR + 1)):
+            posture = world.check(NIGHT + DAY + after)
+            run = posture.plans[0].last_run
+            assert run is not None
+            assert (run.slot, run.ended, self.hours(posture)) == (NIGHT + DAY, False, hours)
 
     def test_but_one_that_asks_for_the_check_has(self) -> None:
         world = a_world()
@@ -810,7 +855,9 @@ class TestRuns:
     def test_one_of_another_plan_that_asks_has_not(self) -> None:
         world = a_world()
         world.create(a_request(NIGHT + DAY))
-        assert self.hours(world.check(NIGHT + DAY + HOUR, "weekly", NIGHT + DAY)) == 25
+        run = world.check(NIGHT + DAY + HOUR, "weekly", NIGHT + DAY).plans[0].last_run
+        assert run is not None
+        assert not run.ended
 
     @pytest.mark.parametrize(("changed", "hours"), [(nights_ago(4), 97.0), (None, None)])
     def test_where_none_ever_ran_they_are_seen_from_the_plans_last_change(

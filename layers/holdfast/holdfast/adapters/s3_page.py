@@ -26,7 +26,7 @@ class S3Page:
     def write(self, posture: Posture) -> None:
         self._documents.put(
             KEY,
-            self._render(posture).encode(),
+            self._render(posture).encode(errors="replace"),  # half of a character, in somebody's JSON
             content_type="text/html; charset=utf-8",
             cache_control="no-cache",  # whoever looks wants today's
         )

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,10 @@ _DRILLS = "drills/"
 _SUFFIX = ".jsonl.gz"
 _LEVEL = 6
 """At 9 gzip takes twice the time for a hundredth less."""
+
+
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What a document that somebody else wrote can be: numbers without end and lists without bottom among it."""
 
 
 class S3Postures:
@@ -65,7 +70,7 @@ class S3Postures:
         body = self._documents.get(key)
         try:
             return posture_from_rows(_lines(gzip.decompress(body)))
-        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
+        except (*_UNREADABLE, OSError, EOFError, zlib.error) as error:
             raise self._documents.broken(key, error) from error
 
     def _drill(self, key: str) -> list[Drill]:
@@ -76,7 +81,7 @@ class S3Postures:
         except ProviderError as error:
             if error.code != BROKEN:
                 raise
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except _UNREADABLE:
             pass
         return []
 

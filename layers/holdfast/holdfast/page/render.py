@@ -245,7 +245,7 @@ def _of_last_runs(posture: Posture) -> Iterable[Need]:
                 label=str(one.state),
                 what=f"{_VERBS[one.action]} {_names(group)}",
                 where=one.region,
-                reason=f"{short_reason(one).rstrip(".")}. {for_outcome(one)}".strip(),
+                reason=f"{short_reason(one).rstrip('.')}. {for_outcome(one)}".strip(),
             )
 
 

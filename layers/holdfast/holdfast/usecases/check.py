@@ -10,7 +10,7 @@ from holdfast.core.assessing import RESOURCES, Listed, assess, interval_of
 from holdfast.core.changes import changes
 from holdfast.core.cost import Prices
 from holdfast.core.coverage import WATCHED_KINDS, uncovered
-from holdfast.core.errors import HoldListError, ProviderError
+from holdfast.core.errors import HoldfastError, HoldListError, ProviderError
 from holdfast.core.headroom import QUOTAS, warning
 from holdfast.core.health import Scene, protections_before
 from holdfast.core.holds import hold
@@ -86,18 +86,23 @@ def check_recovery_points(
     return look.compared(posture, prices)
 
 
+def in_words(error: Exception) -> str:
+    """What went wrong: AWS's errors tell it themselves, of others one has to know the type."""
+    return str(error) if isinstance(error, HoldfastError) else f"unexpected {type(error).__name__}: {error}"
+
+
 def keep_posture(ports: CheckPorts, posture: Posture) -> Posture:
     """Store the posture and show it as the page. Returns it with what could not be done of that as a problem:
     neither costs people the other, nor the metrics."""
     problems = list(posture.problems)
     try:
         ports.postures.save(posture)
-    except ProviderError as error:
-        problems.append(f"The posture could not be stored: {error}")
+    except Exception as error:  # noqa: BLE001  nor may a surprise
+        problems.append(f"The posture could not be stored: {in_words(error)}")
     try:
         ports.page.write(replace(posture, problems=tuple(problems)))
-    except ProviderError as error:
-        problems.append(f"The page could not be written, and shows an earlier hour: {error}")
+    except Exception as error:  # noqa: BLE001
+        problems.append(f"The page could not be written, and shows an earlier hour: {in_words(error)}")
     return replace(posture, problems=tuple(problems))
 
 
@@ -148,9 +153,10 @@ class _Look:
     ) -> Sequence[Thing]:
         try:
             return listing()
-        except ProviderError as error:
-            self.problems.append(f"The {what} could not be listed: {error}")
-            trouble[place] = str(error)
+        except Exception as error:  # noqa: BLE001  one listing's surprise must not cost the others theirs
+            why = in_words(error)
+            self.problems.append(f"The {what} could not be listed: {why}")
+            trouble[place] = why
             return ()
 
     def _backups(self, kind: str, place: str) -> Sequence[Backup]:
@@ -190,15 +196,15 @@ class _Look:
         """The newest posture of a time, and whether there may be one that cannot be read."""
         try:
             return self.ports.postures.load(since, until), False
-        except ProviderError as error:
-            self.problems.append(f"An earlier posture cannot be read: {error}")
+        except Exception as error:  # noqa: BLE001  whatever is stored there
+            self.problems.append(f"An earlier posture cannot be read: {in_words(error)}")
             return None, True
 
     def drills(self) -> Sequence[Drill]:
         try:
             return self.ports.postures.drills(self.request.at - DRILLS_BACK)
-        except ProviderError as error:
-            self.problems.append(f"The drills cannot be read: {error}")
+        except Exception as error:  # noqa: BLE001  others write them
+            self.problems.append(f"The drills cannot be read: {in_words(error)}")
             return ()
 
     def prices(self) -> Prices:
@@ -226,11 +232,27 @@ class _Look:
         is_lost: bool,
         prices: Prices,
     ) -> _OfPlan:
+        """What is found of one plan; what surprises there must not cost the other plans theirs."""
+        try:
+            return self._plan(stored, listed, before, is_lost, prices)
+        except Exception as error:  # noqa: BLE001
+            shown = PlanPosture(name=stored.name, problem=f"it could not be looked at: {in_words(error)}")
+            return _OfPlan(shown=shown, protections=_unseen(stored, before, shown.problem))
+
+    def _plan(
+        self,
+        stored: StoredPlan,
+        listed: Sequence[Listed],
+        before: Posture | None,
+        is_lost: bool,
+        prices: Prices,
+    ) -> _OfPlan:
         run, hours, ran = self._last_run(stored)
         plan = stored.plan
         if plan is None:
             shown = PlanPosture(name=stored.name, problem=stored.problem, last_run=run, hours_since_run=hours)
-            return _OfPlan(shown=shown, protections=_unseen(stored, before))
+            why = f"its plan cannot be used: {stored.problem}"
+            return _OfPlan(shown=shown, protections=_unseen(stored, before, why))
         kinds = [kind for kind in listed if kind.kind in plan.select.types]
         if plan.vault_of:
             kinds = [kind for kind in kinds if kind.laws.to_accounts]
@@ -257,19 +279,25 @@ class _Look:
         return _OfPlan(shown=shown, protections=assess(kinds, scene))
 
     def _last_run(self, stored: StoredPlan) -> tuple[LastRun | None, float | None, Sequence[datetime]]:
-        """The newest run that left records, the hours since the newest that has ended, and the slots of all
-        that left some."""
+        """The newest run that left records, the hours since the newest that has ended or is within its
+        window, and the slots of all that left some."""
         at, plan = self.request.at, stored.name
         try:
             slots = [slot for slot in self.ports.records.slots(plan, at - RUNS_BACK) if slot <= at]
             newest = self._run(plan, slots[-1]) if slots else None
             older = reversed(slots[-MOST_SLOTS:-1])
-            ended = newest.slot if newest and newest.ended else next(filter(self._told(plan), older), None)
+            came = newest if newest and (newest.ended or self._is_in_time(stored, newest.slot)) else None
+            ended = came.slot if came else next(filter(self._told(plan), older), None)
         except ProviderError as error:
             self.problems.append(f"The records of the plan {plan} cannot be read: {error}")
             return None, None, ()
         since = ended or stored.changed
         return newest, (at - since).total_seconds() / 3600 if since else None, slots
+
+    def _is_in_time(self, stored: StoredPlan, slot: datetime) -> bool:
+        """Whether the run of a slot may still be at work."""
+        window = timedelta(minutes=stored.plan.window_minutes) if stored.plan else timedelta(0)
+        return self.request.at - slot <= window
 
     def _told(self, plan: str) -> Callable[[datetime], bool]:
         """Whether the run of a slot has told people how it went."""
@@ -300,11 +328,11 @@ class _Look:
         return combine(stages, plan, slot, (), told=True)
 
 
-def _unseen(stored: StoredPlan, before: Posture | None) -> list[Protection]:
+def _unseen(stored: StoredPlan, before: Posture | None, why: str) -> list[Protection]:
     """What a plan that cannot be used protected as long as it could: nobody knows what of it to expect now,
     and what vanishes meanwhile is missed when it can be used again."""
     return [
-        replace(one, health=Health.UNKNOWN, reason=f"its plan cannot be used: {stored.problem}")
+        replace(one, health=Health.UNKNOWN, reason=why)
         for one in (before.protections if before else ())
         if one.plan == stored.name and one.health is not Health.RETIRED
     ]
