@@ -746,7 +746,7 @@ class FakePostureStore:
         self.rehearsed: list[Drill] = []
 
     def save(self, posture: Posture) -> str:
-        self.rows[posture.at] = list(rows_of(posture))
+        self.rows.setdefault(posture.at, list(rows_of(posture)))
         return f"memory://posture/{naming.compact_slot(posture.at)}"
 
     def load(self, since: datetime, until: datetime) -> Posture | None:

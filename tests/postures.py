@@ -67,8 +67,14 @@ def protection(
     strip = ticks(missing=range(behind or 0)) if newest else ()
     reasons = {
         Health.OK: "the newest backup is 4 hours old",
-        Health.OVERDUE: "the newest good backup is 76 hours old, the plan allows 26: see why runs failed",
-        Health.MISSING: "nothing can be restored: no backup stands, and one was due by 2026-11-07T04:00:00Z",
+        Health.OVERDUE: (
+            "the newest backup that can be restored is of 2026-11-05T02:00:00Z, 76 hours ago; the plan's "
+            "rpo_hours is 26. The last run said: the KMS key cannot be used."
+        ),
+        Health.MISSING: (
+            "nothing can be restored: no good backup stands there. The last run did not tell of it: look at "
+            "its record, and run the plan again."
+        ),
         Health.UNKNOWN: "it could not be listed (rds us-west-2 DescribeDBSnapshots: AccessDenied)",
         Health.WAITING: "new: its first backup is due by 2026-11-09T04:00:00Z",
     }

@@ -27,6 +27,7 @@ from holdfast.bootstrap import ANSWER_SECONDS, App
 from holdfast.core.errors import AccessDenied, NoAnswer, ProviderError, QuotaReached, Throttled
 from holdfast.core.model import CopySettings, KeepPolicy, Resource
 from holdfast.core.naming import backup_name
+from holdfast.core.posture import Posture
 from holdfast.core.report import Report, Stage, State
 from holdfast.core.run import Sweep, pause_after
 from holdfast.ports import CreatePorts, Deadline, Message, PrunePorts, ResourceQuery
@@ -303,6 +304,11 @@ def every_part(app: App) -> dict[str, Callable[[], object]]:
         "export": lambda: app.copiers["dynamodb"].copy(
             export, AWAY, a_mark(source=TABLE, copy_of="x"), CopySettings()
         ),
+        "postures": lambda: app.check_ports.postures.load(NIGHT, NIGHT),
+        "drills": lambda: app.check_ports.postures.drills(NIGHT),
+        "page": lambda: app.check_ports.page.write(Posture(at=NIGHT, home=app.home)),
+        "all plans": app.plans.everyone,
+        "slots": lambda: app.records.slots("nightly", NIGHT),
         "tags": lambda: app.providers["rds"].resources(ResourceQuery(tags=TAGS)),
     }
     for kind, provider in app.providers.items():
@@ -375,12 +381,15 @@ def test_every_function_has_the_time_for_what_it_must_do() -> None:
         "create_backups",
         "copy_backups",
         "prune_backups",
+        "check_recovery_points",
         "publish_report",
     }
     # Four attempts at the plan may hang.
     assert 4 * PARAMETER_ATTEMPT + pauses(PAUSE_SECONDS, 4) + ANSWER_SECONDS <= told["run_plan"]
     # Of the calls before the message four may hang; it is sent when what follows it has its time, too.
     assert told["publish_report"] >= 4 * RECORD_ATTEMPT + ATTEMPT + RECORD_SECONDS
+    # It begins no call that there is no time for, and stores what it saw when four more have hung.
+    assert told["check_recovery_points"] / 10 >= 4 * RECORD_ATTEMPT
     # A sweep does something for at least nine tenths of its time.
     for name in ("create_backups", "copy_backups", "prune_backups"):
         assert told[name] / 10 >= STOP_BEFORE_SECONDS

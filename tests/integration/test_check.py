@@ -610,6 +610,14 @@ class NoPlans:
         raise Throttled("ssm", "/holdfast/plans", "GetParametersByPath", "Throttled")
 
 
+class TestThePage:
+    def test_it_never_goes_back_in_time(self) -> None:
+        world = a_world(nights=2)
+        world.check(NIGHT + 2 * HOUR)
+        world.check(NIGHT + HOUR)
+        assert [one.at for one in world.page.shown][-1] == NIGHT + 2 * HOUR
+
+
 class TestSurprises:
     """What nobody thought of costs only what it is about, and never looks fine."""
 
@@ -692,6 +700,15 @@ class TestWhose:
             assert line(posture, "orders").health is Health.WAITING, mark
             assert line(posture, "orders").good == 0
 
+    def test_what_another_stack_protects_is_no_gap_of_ours_while_it_is_at_work(self) -> None:
+        world = a_world(nights=1)
+        source = world.cloud.add_resource("rds", "theirs", {"holdfast:plan": "hourly"}).arn
+        mark = a_mark(NIGHT, source, stack="other", plan="hourly")
+        world.cloud.add_backup(source, snapshot_name(mark, 255), tags_for(mark, {}))
+        assert world.check(NIGHT + HOUR).uncovered == []
+        [one] = world.check(NIGHT + 8 * DAY).uncovered
+        assert (one.name, one.gap) == ("theirs", Gap.UNKNOWN_PLAN)
+
     def test_two_plans_are_judged_each_by_its_own_backups(self) -> None:
         world = a_world(nights=2)
         other = replace(world.plan, name="weekly", copies=())
@@ -745,13 +762,15 @@ class TestWhose:
         assert found(NIGHT + DAY + HOUR) == {Health.OK: 1, Health.RETIRED: 3}
         assert found(NIGHT + DAY + HOUR, AWAY_REGION) == {Health.OK: 1, Health.RETIRED: 3}
 
-    def test_nor_do_those_of_an_old_one_make_a_new_one_look_lost(self) -> None:
+    @pytest.mark.parametrize("forgets", [True, False])
+    def test_nor_do_those_of_an_old_one_make_a_new_one_look_lost(self, forgets: bool) -> None:
         world = World(plan=COPIED)
         world.cloud.add_resource("rds", "orders", TAGS, resource_id="db-OLD")
         live(world, 3)
         world.cloud.remove_resource(named(world, "orders"))
         world.check(NIGHT + HOUR)
-        world.postures = FakePostureStore()
+        if forgets:
+            world.postures = FakePostureStore()
         world.cloud.add_resource("rds", "orders", TAGS, resource_id="db-NEW")
         for hours in (2, 3, 4, 27):
             healths = {one.health for one in world.check(NIGHT + hours * HOUR).protections}
@@ -843,6 +862,20 @@ class TestRuns:
             run = posture.plans[0].last_run
             assert run is not None
             assert (run.slot, run.ended, self.hours(posture)) == (NIGHT + DAY, False, hours)
+
+    def test_runs_that_all_begin_and_never_tell_are_none(self) -> None:
+        world = a_world()
+        for hour in range(1, 30):
+            world.create(a_request(NIGHT + hour * HOUR))
+        assert self.hours(world.check(NIGHT + 29 * HOUR)) == 29
+
+    def test_nor_does_a_change_of_the_plan_hide_them(self) -> None:
+        world = a_world(nights=0)
+        for hour in (0, 1, 2):
+            world.create(a_request(NIGHT + hour * HOUR))
+        changed = NIGHT + 30 * HOUR
+        world.stored = [StoredPlan(name="nightly", plan=world.plan, changed=changed)]
+        assert self.hours(world.check(changed + HOUR)) == 31
 
     def test_but_one_that_asks_for_the_check_has(self) -> None:
         world = a_world()
@@ -943,7 +976,7 @@ class TestVault:
     def test_its_resources_are_none_of_ours_to_cover(self) -> None:
         world = a_vault(NIGHT)
         world.cloud.add_resource("rds", "own", TAGS)
-        assert [one.name for one in world.check(NIGHT + HOUR).uncovered] == ["own"]
+        assert world.check(NIGHT + HOUR).uncovered == []
 
     def test_what_cannot_be_listed_is_unknown(self) -> None:
         world = a_vault(NIGHT)

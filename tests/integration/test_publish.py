@@ -232,7 +232,7 @@ class TestHowEverythingStands:
 
     def test_it_is_in_the_message_for_people_and_machines_and_in_the_record(self, world: World) -> None:
         published = world.publish(replace(a_request(), glance=TROUBLE, run="5f0c"))
-        assert published.message.subject.startswith("Holdfast nightly: PARTIAL, 2 not recoverable, 3 of 3")
+        assert published.message.subject.startswith("Holdfast nightly: PARTIAL, 2 in breach, 3 of 3")
         assert "Recoverable: 4 of 7 resources" in published.message.text
         data = json.loads(published.message.data)
         assert data["posture"] == TROUBLE.to_dict()

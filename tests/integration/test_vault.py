@@ -357,7 +357,7 @@ class TestRun:
             first.cloud.delete_backup("rds", of_night(first.cloud, night).arn)
         vault = vault_of(first.cloud)
         with pytest.raises(
-            RunFailed, match="PARTIAL, 1 not recoverable, copies from us-east-1 of 123456789012, 1 fail"
+            RunFailed, match="PARTIAL, 1 in breach, copies from us-east-1 of 123456789012, 4 pruned, 1 fail"
         ):
             run_plan(Straight(vault), vault.plans, a_request())
 

@@ -39,11 +39,11 @@ def test_a_failed_night() -> None:
     assert (shown["version"], shown["source"], content["textType"]) == ("1.0", "custom", "client-markdown")
     assert (
         content["title"]
-        == "Holdfast nightly: PARTIAL, 2 not recoverable, 1 of 2 backed up, 1 failed, 1 pending"
+        == "Holdfast nightly: PARTIAL, 2 in breach, 1 of 2 backed up, 1 failed, 1 pending"
     )
     assert content["description"].splitlines() == [
         "Plan nightly, slot 2026-11-22T02:00:00Z: PARTIAL",
-        "Something is missing or not finished. Of all that is protected: 2 not recoverable, see below.",
+        "Something is missing or not finished. Of all that is protected: 2 in breach, see below.",
         "• back up dynamodb orders in us-east-1: CreateBackup of x: Odd: no",
         "• copy rds orders in us-west-2: being copied (AWS says creating)",
         (

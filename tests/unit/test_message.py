@@ -121,7 +121,7 @@ A_NIGHTS_BODY = """\
 Plan nightly, slot 2026-11-22T02:00:00Z: REFUSED
 
 A guard held something back: a person has to look. Nothing was deleted against it. Besides, something is \
-missing: see below. Of all that is protected: 2 not recoverable, see below.
+missing: see below. Of all that is protected: 2 in breach, see below.
 
 Refused:
   - 30 of 60 backups would be deleted: none was.
@@ -195,7 +195,7 @@ def test_the_body_has_what_needs_a_person_first_then_what_was_done_then_the_reco
 
 def test_the_subject_says_how_it_went_in_numbers() -> None:
     assert subject(A_NIGHT) == (
-        "Holdfast nightly: REFUSED, 2 not recoverable, 3 of 4 backed up, 2 copied, 2 failed, 2 pending"
+        "Holdfast nightly: REFUSED, 2 in breach, 3 of 4 backed up, 2 copied, 4 pruned, 2 failed, 2 pending"
     )
     assert subject(replace(A_NIGHT, glance=WELL)) == (
         "Holdfast nightly: REFUSED, 3 of 4 backed up, 2 copied, 4 pruned, 2 failed, 2 pending"
@@ -406,9 +406,9 @@ class TestHowEverythingStands:
 
     def test_trouble_of_another_plan_is_in_the_subject_and_at_the_top(self) -> None:
         elsewhere = run_of(outcome(Action.CREATE, State.DONE), glance=replace(TROUBLE, of_plan=0))
-        assert subject(elsewhere) == "Holdfast nightly: OK, 2 not recoverable, 1 of 1 backed up"
+        assert subject(elsewhere) == "Holdfast nightly: OK, 2 in breach, 1 of 1 backed up"
         body = text(elsewhere, ADDRESS, HOME)
-        assert "has its backup. But elsewhere: 2 not recoverable, see below." in body
+        assert "has its backup. But elsewhere: 2 in breach, see below." in body
 
     def test_a_breach_without_a_resource_is_one_all_the_same(self) -> None:
         misnamed = replace(WELL, standing=Standing.BREACHED, breached=1, breaches=("rds x: no such plan",))

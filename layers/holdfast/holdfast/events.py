@@ -120,7 +120,7 @@ def _glance(given: object) -> tuple[Glance | None, str]:
         return None, ""
     try:
         return glance_from_dict(given), ""  # type: ignore[arg-type]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None, f"its answer cannot be understood: {shown(given)}"
 
 

@@ -155,7 +155,7 @@ class PostureStore(Protocol):
     """Where postures are kept, without their timelines."""
 
     def save(self, posture: Posture) -> str:
-        """Store the posture as that of its instant. Returns its address."""
+        """Store the posture as that of its instant, unless there is one. Returns its address."""
 
     def load(self, since: datetime, until: datetime) -> Posture | None:
         """The newest posture of that time, both ends included; `None` when there is none."""

@@ -29,6 +29,10 @@ class ChangedMeanwhile(ProviderError):
     retryable = True
 
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading a document may raise that somebody else wrote: numbers without end and lists without bottom
+among it."""
+
 type Mode = Literal["GOVERNANCE", "COMPLIANCE"]
 
 
@@ -113,8 +117,10 @@ class S3Documents:
         with translated(KIND, self.address(key), "GetObject"):
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
-    def put(self, key: str, body: bytes, *, content_type: str, cache_control: str = "") -> None:
-        """Write whatever is there by now."""
+    def put(
+        self, key: str, body: bytes, *, content_type: str, cache_control: str = "", once: bool = False
+    ) -> None:
+        """Write whatever is there by now; `once`: unless anything is."""
         request: PutObjectRequestTypeDef = {
             "Bucket": self._bucket,
             "Key": key,
@@ -123,7 +129,13 @@ class S3Documents:
         }
         if cache_control:
             request["CacheControl"] = cache_control
-        self._put(request)
+        if once:
+            request["IfNoneMatch"] = "*"
+        try:
+            self._put(request)
+        except ProviderError as error:
+            if not once or error.code not in _CHANGED:
+                raise
 
     def keys(self, prefix: str, after: str = "") -> list[str]:
         """All keys that begin so, in order; those alone that sort behind `after`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from holdfast.adapters.s3_documents import BROKEN, UNLOCKED, Lock, S3Documents, instant_in
+from holdfast.adapters.s3_documents import BROKEN, UNLOCKED, UNREADABLE, Lock, S3Documents, instant_in
 from holdfast.core.drills import drill_from_dict
 from holdfast.core.errors import ProviderError
 from holdfast.core.naming import compact_slot
@@ -27,10 +27,6 @@ _LEVEL = 6
 """At 9 gzip takes twice the time for a hundredth less."""
 
 
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What a document that somebody else wrote can be: numbers without end and lists without bottom among it."""
-
-
 class S3Postures:
     """One object an instant, `posture/day=<day>/<instant>.jsonl.gz`, of the rows of `core.posture_rows`; and
     `drills/<plan>/<instant>….json`, which others write."""
@@ -39,12 +35,12 @@ class S3Postures:
         self._documents = S3Documents(client=client, bucket=bucket, lock=lock)
 
     def save(self, posture: Posture) -> str:
-        """One check writes what it saw, whatever another one of the same instant did: both are true."""
+        """The first look at an instant stays: a later one saw a later world, whatever it was asked for."""
         key = f"{_stem(posture.at)}{_SUFFIX}"
         lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows_of(posture))
         # mtime: the same posture is the same bytes.
         body = gzip.compress(lines.encode(), compresslevel=_LEVEL, mtime=0)
-        self._documents.put(key, body, content_type="application/x-ndjson")
+        self._documents.put(key, body, content_type="application/x-ndjson", once=True)
         return self._documents.address(key)
 
     def load(self, since: datetime, until: datetime) -> Posture | None:
@@ -70,7 +66,7 @@ class S3Postures:
         body = self._documents.get(key)
         try:
             return posture_from_rows(_lines(gzip.decompress(body)))
-        except (*_UNREADABLE, OSError, EOFError, zlib.error) as error:
+        except (*UNREADABLE, OSError, EOFError, zlib.error) as error:
             raise self._documents.broken(key, error) from error
 
     def _drill(self, key: str) -> list[Drill]:
@@ -81,7 +77,7 @@ class S3Postures:
         except ProviderError as error:
             if error.code != BROKEN:
                 raise
-        except _UNREADABLE:
+        except UNREADABLE:
             pass
         return []
 

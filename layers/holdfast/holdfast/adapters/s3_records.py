@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from holdfast.adapters.s3_documents import UNLOCKED, ChangedMeanwhile, Lock, S3Documents, instant_in
+from holdfast.adapters.s3_documents import (
+    UNLOCKED,
+    UNREADABLE,
+    ChangedMeanwhile,
+    Lock,
+    S3Documents,
+    instant_in,
+)
 from holdfast.core.model import Retention
 from holdfast.core.naming import compact_slot
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
@@ -83,7 +90,7 @@ class S3Records:
             return {}, ""
         try:
             return told_from_dict(document), tag
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             raise self._notes.broken(_told_key(plan), error) from error
 
     def _save(self, key: str, report: Report) -> str:
@@ -98,7 +105,7 @@ class S3Records:
             return None, ""
         try:
             return report_from_dict(document), tag
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             raise self._documents.broken(key, error) from error
 
 

@@ -12,19 +12,31 @@ may be a machine's scratch space. A volume is told only where a tag meant to pro
 
 
 def uncovered(
-    resources: Mapping[str, Sequence[Resource]], plans: Iterable[Plan], unusable: Mapping[str, str]
+    resources: Mapping[str, Sequence[Resource]],
+    plans: Iterable[Plan],
+    unusable: Mapping[str, str],
+    elsewhere: Collection[tuple[str, str]] = (),
 ) -> list[Uncovered]:
     """The resources (by kind) that no plan protects, by what needs a person most.
 
     `unusable` has the problems of the plans that cannot be used, by name: what is tagged with one of them is
-    protected by nothing for as long.
+    protected by nothing for as long. `elsewhere` has the resources that other stacks have backups of, each
+    with the name of their plan. A stack that only keeps another account's copies knows none of the plans
+    here, and tells nothing.
     """
-    plans = [plan for plan in plans if plan.vault_of is None]
+    given = list(plans)
+    plans = [plan for plan in given if plan.vault_of is None]
+    if given and not plans and not unusable:
+        return []
     found = [
         gap
         for kind, of_kind in resources.items()
         for gap in _of_kind(
-            kind, of_kind, [plan for plan in plans if kind in plan.select.types], plans, unusable
+            kind,
+            [one for one in of_kind if (one.arn, _named(one)) not in elsewhere],
+            [plan for plan in plans if kind in plan.select.types],
+            plans,
+            unusable,
         )
     ]
     order = list(Gap)

@@ -85,6 +85,8 @@ def _unseen(line: Protection, scene: Scene, trouble: str) -> Protection:
 def _without_any(line: Protection, scene: Scene, why: str) -> Protection:
     """Nothing can be restored. That is to be expected of what was not there a while ago."""
     before = scene.before.get(line.key)
+    if before is not None and before.health is Health.RETIRED:
+        before = None  # what is left of a former resource of its name says nothing of it
     since = before.since if before and before.since else scene.at
     had_some = before is not None and (before.newest is not None or before.health is Health.MISSING)
     due = since + scene.rpo

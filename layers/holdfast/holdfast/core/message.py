@@ -32,7 +32,7 @@ _OF_A_BACKUP = frozenset({Action.DELETE, Action.ANNOUNCE})
 
 
 def subject(report: Report) -> str:
-    """`Holdfast nightly: PARTIAL, 2 not recoverable, 41 of 42 backed up, 12 copied, 8 pruned, 1 failed`."""
+    """`Holdfast nightly: PARTIAL, 2 in breach, 41 of 42 backed up, 12 copied, 8 pruned, 1 failed`."""
     head = f"Holdfast {report.plan}: {str(report.status).upper()}"
     parts = [
         one for one in (in_subject(report.glance), _main_part(report), *_amounts(report.outcomes)) if one

@@ -163,8 +163,8 @@ class PlanPosture:
     """A plan as it stands. `problem` says why it cannot be used, and is empty when it can.
 
     `keeps` has its retention in words, by place. `hours_since_run` is seen from the slot of the newest run
-    that has ended or is within its window, or where none is known from when the plan was last changed;
-    `None` where neither is known. `every_hours` is how often its runs come, as seen from its backups.
+    that has ended or is at work within its window, or where none is known from when the plan was last
+    changed; `None` where neither is known. `every_hours` is how often its runs come, as far as can be seen.
     """
 
     name: str

@@ -16,7 +16,7 @@ def in_subject(glance: Glance | None) -> str:
     if glance is None:
         return ""
     if lost := not_recoverable(glance):
-        return f"{lost} not recoverable"
+        return f"{lost} in breach"
     return f"{glance.breached} in breach" if glance.breached else ""
 
 

@@ -27,12 +27,12 @@ from holdfast.core.posture import (
     Protection,
 )
 from holdfast.core.report import Report, Stage, State, combine
-from holdfast.core.retention import describe
+from holdfast.core.retention import describe, is_good
 from holdfast.core.usage import Usage
 from holdfast.ports import CheckPorts, ResourceQuery, StoredPlan
 
 RUNS_BACK = timedelta(days=40)
-"""How far back the newest run of a plan is looked for: somewhat more than a plan's month."""
+"""How far back the newest run of a plan is looked for at least: somewhat more than a plan's month."""
 
 MEMORY = timedelta(days=7)
 """How far back the posture before is looked for."""
@@ -45,6 +45,9 @@ DRILLS_BACK = timedelta(days=100)
 
 MOST_FAILURES = 200
 """Outcomes of a plan's last run that are shown; its record has them all."""
+
+OTHERS_AGE = timedelta(days=7)
+"""How old another stack's newest backup may be for it to be taken for one that is at work."""
 
 MOST_SLOTS = 50
 """Of a plan's newest, those that are searched for one whose run has ended."""
@@ -76,6 +79,7 @@ def check_recovery_points(
             {kind.kind: kind.resources for kind in listed},
             [one.plan for one in stored if one.plan is not None],
             {one.name: one.problem for one in stored if one.plan is None},
+            _of_other_stacks(listed, home, request.at),
         ),
         headroom=look.headroom(listed),
         warnings=look.warnings(listed),
@@ -86,23 +90,25 @@ def check_recovery_points(
     return look.compared(posture, prices)
 
 
-def in_words(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     """What went wrong: AWS's errors tell it themselves, of others one has to know the type."""
     return str(error) if isinstance(error, HoldfastError) else f"unexpected {type(error).__name__}: {error}"
 
 
 def keep_posture(ports: CheckPorts, posture: Posture) -> Posture:
-    """Store the posture and show it as the page. Returns it with what could not be done of that as a problem:
-    neither costs people the other, nor the metrics."""
+    """Store the posture and show it as the page, unless a newer one stands. Returns it with what could not be
+    done of that as a problem: neither costs people the other, nor the metrics."""
     problems = list(posture.problems)
     try:
         ports.postures.save(posture)
     except Exception as error:  # noqa: BLE001  nor may a surprise
-        problems.append(f"The posture could not be stored: {in_words(error)}")
+        problems.append(f"The posture could not be stored: {_in_words(error)}")
     try:
-        ports.page.write(replace(posture, problems=tuple(problems)))
+        # A check that was late, or was asked for another instant, is no reason to show people an older world.
+        if ports.postures.load(posture.at + timedelta(seconds=1), posture.at + MEMORY) is None:
+            ports.page.write(replace(posture, problems=tuple(problems)))
     except Exception as error:  # noqa: BLE001
-        problems.append(f"The page could not be written, and shows an earlier hour: {in_words(error)}")
+        problems.append(f"The page could not be written, and shows an earlier hour: {_in_words(error)}")
     return replace(posture, problems=tuple(problems))
 
 
@@ -154,7 +160,7 @@ class _Look:
         try:
             return listing()
         except Exception as error:  # noqa: BLE001  one listing's surprise must not cost the others theirs
-            why = in_words(error)
+            why = _in_words(error)
             self.problems.append(f"The {what} could not be listed: {why}")
             trouble[place] = why
             return ()
@@ -197,14 +203,14 @@ class _Look:
         try:
             return self.ports.postures.load(since, until), False
         except Exception as error:  # noqa: BLE001  whatever is stored there
-            self.problems.append(f"An earlier posture cannot be read: {in_words(error)}")
+            self.problems.append(f"An earlier posture cannot be read: {_in_words(error)}")
             return None, True
 
     def drills(self) -> Sequence[Drill]:
         try:
             return self.ports.postures.drills(self.request.at - DRILLS_BACK)
         except Exception as error:  # noqa: BLE001  others write them
-            self.problems.append(f"The drills cannot be read: {in_words(error)}")
+            self.problems.append(f"The drills cannot be read: {_in_words(error)}")
             return ()
 
     def prices(self) -> Prices:
@@ -236,7 +242,7 @@ class _Look:
         try:
             return self._plan(stored, listed, before, is_lost, prices)
         except Exception as error:  # noqa: BLE001
-            shown = PlanPosture(name=stored.name, problem=f"it could not be looked at: {in_words(error)}")
+            shown = PlanPosture(name=stored.name, problem=f"it could not be looked at: {_in_words(error)}")
             return _OfPlan(shown=shown, protections=_unseen(stored, before, shown.problem))
 
     def _plan(
@@ -283,16 +289,24 @@ class _Look:
         window, and the slots of all that left some."""
         at, plan = self.request.at, stored.name
         try:
-            slots = [slot for slot in self.ports.records.slots(plan, at - RUNS_BACK) if slot <= at]
+            slots = [slot for slot in self.ports.records.slots(plan, at - _runs_back(stored)) if slot <= at]
             newest = self._run(plan, slots[-1]) if slots else None
-            older = reversed(slots[-MOST_SLOTS:-1])
-            came = newest if newest and (newest.ended or self._is_in_time(stored, newest.slot)) else None
-            ended = came.slot if came else next(filter(self._told(plan), older), None)
+            ended = self._came(stored, slots, newest) if newest else None
         except ProviderError as error:
             self.problems.append(f"The records of the plan {plan} cannot be read: {error}")
             return None, None, ()
-        since = ended or stored.changed
+        # Runs that all began and never told have been since the first of them, however new the plan is.
+        since = ended or min(filter(None, (stored.changed, *slots[:1])), default=None)
         return newest, (at - since).total_seconds() / 3600 if since else None, slots
+
+    def _came(self, stored: StoredPlan, slots: Sequence[datetime], newest: LastRun) -> datetime | None:
+        """The slot of the newest run that has ended, or is at work: one that may be counts only where the one
+        before it has told, since runs that all begin and never tell are none."""
+        if newest.ended:
+            return newest.slot
+        told = next(filter(self._told(stored.name), reversed(slots[-MOST_SLOTS:-1])), None)
+        is_first_untold = len(slots) == 1 or told == slots[-2]
+        return newest.slot if is_first_untold and self._is_in_time(stored, newest.slot) else told
 
     def _is_in_time(self, stored: StoredPlan, slot: datetime) -> bool:
         """Whether the run of a slot may still be at work."""
@@ -328,6 +342,21 @@ class _Look:
         return combine(stages, plan, slot, (), told=True)
 
 
+def _of_other_stacks(listed: Iterable[Listed], home: Home, at: datetime) -> set[tuple[str, str]]:
+    """What other stacks have good backups of that are not old, and for which of their plans: a stack that is
+    gone protects nothing."""
+    return {
+        (one.mark.source, one.mark.plan)
+        for kind in listed
+        for backups in kind.by_place.values()
+        for one in backups
+        if one.mark is not None
+        and one.mark.stack != home.stack
+        and is_good(one, at)
+        and at - one.mark.slot < OTHERS_AGE
+    }
+
+
 def _unseen(stored: StoredPlan, before: Posture | None, why: str) -> list[Protection]:
     """What a plan that cannot be used protected as long as it could: nobody knows what of it to expect now,
     and what vanishes meanwhile is missed when it can be used again."""
@@ -336,6 +365,11 @@ def _unseen(stored: StoredPlan, before: Posture | None, why: str) -> list[Protec
         for one in (before.protections if before else ())
         if one.plan == stored.name and one.health is not Health.RETIRED
     ]
+
+
+def _runs_back(stored: StoredPlan) -> timedelta:
+    """A plan that seldom runs says so by its RPO."""
+    return max(RUNS_BACK, timedelta(hours=stored.plan.rpo_hours) if stored.plan else RUNS_BACK)
 
 
 _NEEDS_A_LOOK = (State.FAILED, State.PENDING, State.DEFERRED)
