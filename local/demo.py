@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from local import expectation, invoke, sandbox, show, storm, storm_demo, sweeps
+from local import expectation, invoke, lookout, sandbox, show, storm, storm_demo, sweeps
 from local.cloud import Cloud
 from local.company import TABLES, do_business
 from local.deploy import DeployError
@@ -150,7 +150,23 @@ def _present(console: Console, house: House, nights: Sequence[datetime]) -> list
     console.print(show.kept(_dry_run_of_prune(house)["outcomes"]))
     console.print(show.slip(_dry_run_with(house, plan, SLIP)["text"], SLIP))
     console.print(show.mail(house.messages(MAILBOX)[-1]))
-    return problems + expectation.differences(plan, nights, found, house.copy_key)
+    problems += expectation.differences(plan, nights, found, house.copy_key)
+    return problems + _look(console, house, found, nights[-1])
+
+
+def _look(console: Console, house: House, found: Sequence[Standing], last: datetime) -> list[str]:
+    """The page and how everything stands, and then what happens when no run comes any more. Returns how that
+    differs from what stands."""
+    page = lookout.save_page(house, lookout.PAGE).read_text()
+    rows = lookout.posture_rows(house)
+    console.print(show.posture(rows))
+    problems = lookout.differences(rows, page, found)
+    with console.status("the night in which nothing runs, check by check"):
+        told = lookout.dead_schedule(house, last)
+    lookout.save_page(house, lookout.DEAD_PAGE)
+    console.print(show.watched(told, lookout.first_advice(house)))
+    silent = [name for name, state in told[-1].alarms.items() if state != "ALARM"]
+    return problems + [f"the schedule is dead, and the alarm {name} does not ring" for name in silent]
 
 
 def _restore(console: Console, house: House, found: Sequence[Standing]) -> list[str]:
@@ -179,6 +195,7 @@ def _verdict(console: Console, house: House, problems: Sequence[str]) -> None:
         f"in {COPY_REGION}, what is encrypted is under the key of that Region, and so are all exports",
         "what an export holds the changes since stands too; the newest, imported again, has equal items",
         "with one copy slot no service had two copies under way; what was deferred came in later sweeps",
+        "what the posture and the page tell is what stands; a schedule that is dead makes the alarms ring",
     )
     console.print("\n[bold]Checked, listing with plain boto3 and counting by hand:[/]")
     show.verdict(console, checks, problems)
@@ -210,6 +227,13 @@ def _end(console: Console, house: House, seconds: float) -> None:
         f"\nIt took {seconds:.0f} s. The logs of moto and of each function are in {logs}/\n", highlight=False
     )
     console.print(_NEXT, highlight=False)
+    pages = lookout.PAGES.relative_to(ROOT)
+    console.print(
+        f"\n[bold]The page[/], to be opened in a browser: {pages}/{lookout.PAGE}\n"
+        f"  (when the schedule is dead: {pages}/{lookout.DEAD_PAGE})\n"
+        "[bold]The message[/]: the last e-mail, above",
+        highlight=False,
+    )
 
 
 if __name__ == "__main__":

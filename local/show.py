@@ -19,6 +19,7 @@ from local.sweeps import Sweep
 from local.weather.truth import Entry
 
 if TYPE_CHECKING:
+    from local.lookout import Watched
     from local.storm import Night
 
 STANDS = "[green]●[/]"
@@ -198,6 +199,33 @@ def faults(calls: Sequence[Entry]) -> Table:
         took = sum(one.took_effect for one in its)
         table.add_row(fault or "[dim]nothing[/]", str(len(its)), str(took), most)
     return table
+
+
+def posture(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """How everything stands, as the last run's check found it."""
+    lines = [one for one in rows if one["row"] == "protection"]
+    table = _table("How everything stands, as check_recovery_points sees it")
+    for heading in ("place", "recoverable", "newest backup of", "good backups", "a month"):
+        table.add_column(heading)
+    for place in dict.fromkeys(one["place"] for one in lines):
+        here = [one for one in lines if one["place"] == place]
+        well = sum(one["health"] == "ok" for one in here)
+        newest = sorted({one["newest"][:10] for one in here if one["newest"]})
+        cost = sum(float(one["now_usd"]) + float(one["transfer_usd"]) for one in here)
+        good = sum(one["good"] for one in here)
+        table.add_row(place, f"{well} of {len(here)}", ", ".join(newest), str(good), f"{cost:.2f} USD")
+    return table
+
+
+def watched(told: Sequence["Watched"], advice: str) -> Group:
+    """What the alarms do when no run comes any more."""
+    table = _table("If the schedule died now: the hourly checks of the next night, and the alarms")
+    for heading in ("check at", "breaches", *told[0].alarms):
+        table.add_column(heading)
+    for one in told:
+        states = (f"[bold red]{state}[/]" if state == "ALARM" else state for state in one.alarms.values())
+        table.add_row(f"{one.at:%a %d %b %H:%MZ}", str(one.breaches), *states)
+    return Group(table, Text(f"run-overdue says: {advice}\n"))
 
 
 def mail(message: Mapping[str, str]) -> Panel:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from local import show, storm
+from local import lookout, show, storm
 from local.cloud import Cloud
 from local.house import furnish
 from local.mail import MAILBOX
@@ -31,8 +31,13 @@ def show_nights(console: Console, forecast: Forecast, count: int) -> int:
         console.print(show.faults([one for night in told for one in night.calls]))
         console.print(show.calendar(watch.see(), [night.slot for night in told]))
         console.print(show.mail(house.messages(MAILBOX)[-1]))
+        page = lookout.save_page(house, lookout.STORM_PAGE)
+        console.print(show.posture(lookout.posture_rows(house)))
         _verdict(console, problems)
         _end(console, cloud, forecast, time.monotonic() - began)
+        console.print(
+            f"[bold]The page[/], to be opened in a browser: {page.relative_to(ROOT)}", highlight=False
+        )
     return 1 if problems else 0
 
 
