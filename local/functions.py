@@ -54,7 +54,10 @@ def _deployed(clients: Clients, stack: Stack, logical: str, name: str, code: Pat
         version=next(iter(aliases.values()), "$LATEST"),
         timeout_seconds=config["Timeout"],
         memory_mb=config["MemorySize"],
-        variables=config.get("Environment", {}).get("Variables", {}),
+        # Of a parameter of type Number moto makes a number; AWS's variables are strings all.
+        variables={
+            key: str(value) for key, value in config.get("Environment", {}).get("Variables", {}).items()
+        },
         credentials=clients.assume(config["Role"], name, service="lambda.amazonaws.com"),
         code=code / properties["Code"]["S3Key"],
         layers=tuple(_layers(stack, properties.get("Layers", []), code)),

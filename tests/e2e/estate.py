@@ -11,7 +11,7 @@ from typing import Any
 from local.authority import CONTROL_PATH
 from local.cloud import Cloud
 from local.deploy import Stack, deploy_plain
-from local.house import STACK, House, furnish
+from local.house import MAIL_ADDRESS, STACK, House, furnish
 from local.lambda_runtime import Answer, Runtime
 from local.paths import ROOT
 from local.sandbox import ACCOUNT_ID, COPY_REGION, HOME_REGION, VAULT_ACCOUNT_ID, Clients
@@ -91,6 +91,9 @@ def estate() -> Iterator[Estate]:
                 **SHORT_COPIES,
                 "VaultAccountId": VAULT_ACCOUNT_ID,
                 "VaultKmsKeyArn": vault_stack.outputs["KeyArn"],
+                "ChatTopic": "on",
+                "FailuresEmail": MAIL_ADDRESS,
+                "RecordLockMode": "GOVERNANCE",
             },
             {"VaultAccountId": VAULT_ACCOUNT_ID},
         )

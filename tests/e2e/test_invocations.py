@@ -16,17 +16,51 @@ from local.paths import EVENTS
 from local.sandbox import COPY_REGION, HOME_REGION
 from tests.e2e.recorder import recorded_calls
 
-CALLS = [(event, name) for event in sorted(EVENTS.glob("*.json")) for name in invoke.functions_for(event)]
+CHECK = "check_recovery_points"
+OF_PLANS = [one for one in invoke.functions_for(EVENTS / "nightly.json") if one != CHECK]
+"""The check looks at all plans at once: of an event that names a plan alone it says so."""
+
+CALLS = [
+    (event, name)
+    for event in sorted(EVENTS.glob("*.json"))
+    for name in (OF_PLANS if event.stem == "nightly" else invoke.functions_for(event))
+]
 
 
 @pytest.mark.parametrize(("event", "function"), CALLS, ids=[f"{e.stem}-{f}" for e, f in CALLS])
 def test_an_event_is_answered(house: House, event: Path, function: str) -> None:
     answer = invoke.invoke(house.cloud.clients, house.stack.name, function, invoke.read_event(event))
     assert not answer.error, answer.payload
-    assert json.loads(answer.payload)["plan"] == "nightly"
+    told = json.loads(answer.payload)
+    if function == CHECK:
+        assert told["posture"]["at"] == told["at"] == json.loads(event.read_text()).get("at", told["at"])
+        assert told["posture"]["problems"] == []
+    else:
+        assert told["plan"] == "nightly"
 
 
-@pytest.mark.parametrize("function", invoke.functions_for(EVENTS / "nightly.json"))
+def test_a_check_writes_what_it_saw_and_nothing_else(house: House) -> None:
+    before = all_that_is(house)
+    with recorded_calls(house.cloud) as calls:
+        answer = invoke.invoke(
+            house.cloud.clients, house.stack.name, CHECK, b'{"at": "2026-07-01T02:00:00Z"}'
+        )
+    assert not answer.error, answer.payload
+    bucket = house.stack.outputs["ReportBucketName"]
+    written = ("posture/day=2026-07-01/20260701T020000Z.jsonl.gz", "page/index.html")
+    assert [call for call in calls if not call.startswith(READS)] == [
+        f"PUT /{bucket}/{key}" for key in written
+    ]
+    assert {**all_that_is(house), "records": ()} == {**before, "records": ()}
+
+
+def test_the_check_of_an_event_that_names_a_plan_alone_says_what_to_give(house: House) -> None:
+    payload = invoke.read_event(EVENTS / "nightly.json")
+    answer = invoke.invoke(house.cloud.clients, house.stack.name, CHECK, payload)
+    assert "plan and slot: give both" in json.loads(answer.payload)["errorMessage"]
+
+
+@pytest.mark.parametrize("function", OF_PLANS)
 def test_a_dry_run_changes_nothing(house: House, function: str) -> None:
     payload = b'{"plan": "nightly", "slot": "2026-07-01T02:00:00Z", "dry_run": true}'
     before = all_that_is(house)

@@ -4,15 +4,19 @@ allowed is what its calls need; and what it must not be able to do is denied whe
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
+from holdfast.core.drills import drill_to_dict
+from holdfast.core.posture import Drill
 from local.house import STACK
-from local.nights import FIRST_NIGHT, read_schedule, run_night
+from local.nights import FIRST_NIGHT, read_check_schedule, read_schedule, run_night, start_check
 from local.paths import ROOT
 from local.sandbox import COPY_REGION, HOME_REGION, VAULT_ACCOUNT_ID, Clients
 from local.weather import control
@@ -25,8 +29,18 @@ pytestmark = pytest.mark.long
 
 NIGHTS = 3
 STAGES = ("create-backups", "copy-backups", "prune-backups")
-FUNCTIONS = (*STAGES, "publish-report", "run-plan")
+FUNCTIONS = (*STAGES, "publish-report", "run-plan", "check-recovery-points")
 SLOT = "2026-10-27T02:00:00Z"
+DRILL = Drill(
+    at=datetime(2026, 10, 20, 6, tzinfo=UTC),
+    plan="nightly",
+    resource="arn:aws:dynamodb:us-east-1:123456789012:table/orders",
+    place=HOME_REGION,
+    slot=datetime(2026, 10, 19, 2, tzinfo=UTC),
+    passed=True,
+    seconds=600.0,
+    rto_minutes=60,
+)
 CROWD = 80
 """So many snapshots stand beside ours that the quota is asked for."""
 LARGER_CROWD = 95
@@ -63,6 +77,7 @@ def whole(built: None) -> Iterator[Estate]:
     """Nights and sweeps in which everything is called that Holdfast calls."""
     with estate() as made:
         _crowd(made)
+        _lists(made)
         _nights(made)
         _sweeps(made)
         yield made
@@ -90,6 +105,19 @@ def _crowd(made: Estate) -> None:
             )
 
 
+def _lists(made: Estate) -> None:
+    """What people keep for the check to read: holds, prices, and a restore that was rehearsed."""
+    ssm = made.cloud.clients("ssm")
+    prices = {"as_of": "2026-10-01", "usd": {"ebs_snapshot_gb_month": 0.04}}
+    for name, value in (("holds", []), ("prices", prices)):
+        ssm.put_parameter(Name=f"/{STACK}/{name}", Type="String", Value=json.dumps(value))
+    made.cloud.clients("s3").put_object(
+        Bucket=made.house.stack.outputs["ReportBucketName"],
+        Key=f"drills/nightly/{DRILL.at:%Y%m%dT%H%M%SZ}.json",
+        Body=json.dumps(drill_to_dict(DRILL)).encode(),
+    )
+
+
 def _nights(made: Estate) -> None:
     schedule = read_schedule(made.cloud, made.house.stack)
     for night in schedule.instants(FIRST_NIGHT, NIGHTS):
@@ -98,6 +126,10 @@ def _nights(made: Estate) -> None:
         for name in ("prune-backups", "publish-report"):
             answer = made.in_vault(name, {"plan": "nightly", "slot": f"{night:%Y-%m-%dT%H:%M:%SZ}"})
             assert not answer.error, answer.payload
+        checked = start_check(
+            made.cloud, read_check_schedule(made.cloud, made.house.stack), night + timedelta(hours=1)
+        )
+        assert checked["posture"]["problems"] == []
     # What Scheduler cannot start it puts into the queue, in the same role.
     queue = made.cloud.clients("sqs").get_queue_url(QueueName=f"{STACK}-dead-letters")["QueueUrl"]
     scheduler = made.cloud.clients.in_role(schedule.role, service="scheduler.amazonaws.com")
@@ -145,10 +177,11 @@ def _reach_the_quota(made: Estate) -> None:
         ("copy-backups", LARGER_CROWD),
         ("copy-backups", LARGER_CROWD),
         ("copy-backups", None),
+        ("check-recovery-points", None),
     ):
         quotas = Quotas(instance_snapshots=quota)
         control.let_it_be(made.cloud.moto.url, Forecast(name=f"room for {quota}", quotas=quotas))
-        made.function(function, asked)
+        made.function(function, asked | ({"at": asked["slot"]} if function.startswith("check") else {}))
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +220,7 @@ class TestWhatIsAllowed:
         assert audit.disagreements() == []
 
     def test_no_role_is_allowed_what_no_call_needs(self, audit: Audit) -> None:
-        assert len(ours(audit)) == 8
+        assert len(ours(audit)) == 9
         said = [one for role in ours(audit) for one in audit.superfluous(role)]
         assert left_over(said, EXEMPT) == []
 
@@ -300,6 +333,9 @@ TAKE_OVER: dict[str, Try] = {
     "change a plan": lambda c: c("ssm").put_parameter(
         Name=f"/{STACK}/plans/nightly", Type="String", Value="{}", Overwrite=True
     ),
+    "change the prices": lambda c: c("ssm").put_parameter(
+        Name=f"/{STACK}/prices", Type="String", Value="{}", Overwrite=True
+    ),
     "change the holds": lambda c: c("ssm").put_parameter(
         Name=f"/{STACK}/holds", Type="String", Value="[]", Overwrite=True
     ),
@@ -368,6 +404,7 @@ MUST_NOT: Mapping[str, Mapping[str, Try]] = {
     "prune-backups": ALL | CREATE | COPY | PUBLISH | INVOKE,
     "publish-report": ALL | CREATE | COPY | DELETE | LIST | INVOKE,
     "run-plan": ALL | CREATE | COPY | DELETE | LIST | PUBLISH,
+    "check-recovery-points": ALL | CREATE | COPY | DELETE | PUBLISH | INVOKE,
 }
 
 
@@ -475,6 +512,25 @@ class TestBuckets:
         assert_denied(lambda: s3.delete_object(Bucket=bucket, Key="runs/nightly/one.json"))
         assert_denied(lambda: s3.delete_bucket(Bucket=bucket))
 
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_the_posture_and_the_page_are_written_by_the_check_alone(
+        self, whole: Estate, function: str
+    ) -> None:
+        bucket = whole.house.stack.outputs["ReportBucketName"]
+        s3 = whole.as_function(function)("s3")
+        for key in ("posture/day=2026-10-25/one.jsonl.gz", "page/another.html"):
+            put = partial(s3.put_object, Bucket=bucket, Key=key, Body=b"")
+            if function == "check-recovery-points":
+                put()
+            else:
+                assert_denied(put)
+
+    def test_the_check_writes_no_record_and_no_drill(self, whole: Estate) -> None:
+        bucket = whole.house.stack.outputs["ReportBucketName"]
+        s3 = whole.as_function("check-recovery-points")("s3")
+        for key in ("runs/nightly/one.json", "told/nightly.json", "turns/nightly.json", "drills/nightly/x"):
+            assert_denied(lambda key=key: s3.put_object(Bucket=bucket, Key=key, Body=b""))  # type: ignore[misc]
+
     def test_prune_deletes_under_its_own_prefix_alone(self, whole: Estate) -> None:
         bucket = whole.house.copy_bucket
         s3 = whole.as_function("prune-backups")("s3", COPY_REGION)
@@ -491,12 +547,13 @@ class TestBuckets:
 
 
 class TestTheSecondAccount:
-    def test_prune_may_look_there_and_not_copy(self, whole: Estate) -> None:
-        prune, copy = (whole.as_function(name) for name in ("prune-backups", "copy-backups"))
+    def test_prune_and_the_check_may_look_there_and_not_copy(self, whole: Estate) -> None:
         role = f"arn:aws:iam::{VAULT_ACCOUNT_ID}:role/{STACK}-vault"
-        assert_denied(lambda: prune.assume(role, "mine"))
-        prune.assume(f"{role}-reader", "mine")
-        copy.assume(role, "mine")
+        for name in ("prune-backups", "check-recovery-points"):
+            looking = whole.as_function(name)
+            assert_denied(lambda looking=looking: looking.assume(role, "mine"))  # type: ignore[misc]
+            looking.assume(f"{role}-reader", "mine")
+        whole.as_function("copy-backups").assume(role, "mine")
         for name in ("create-backups", "publish-report", "run-plan"):
             assert_denied(lambda name=name: whole.as_function(name).assume(role, "mine"))  # type: ignore[misc]
 

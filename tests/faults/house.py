@@ -19,7 +19,7 @@ new execution environment, but for the clients, which take a second to make.
 import copy
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -42,11 +42,13 @@ from holdfast.adapters.calls import Pace
 from holdfast.adapters.patience import RECORD_SECONDS, Patience
 from holdfast.bootstrap import App
 from holdfast.core.errors import StageCrashed
+from holdfast.core.posture import Posture
 from holdfast.core.report import Report, Stage
-from holdfast.events import parse_request
+from holdfast.events import parse_check, parse_request
 from holdfast.settings import read_settings
-from holdfast.stage import finish, finish_run
+from holdfast.stage import finish, finish_check, finish_run
 from holdfast.usecases import sweep as sweep_module
+from holdfast.usecases.check import check_recovery_points, keep_posture
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
@@ -70,6 +72,7 @@ ENVIRONMENT = {
     "HOLDFAST_VAULT_ROLE": VAULT_ROLE,
     "HOLDFAST_TOPIC_ARN": TOPIC,
     "HOLDFAST_HOLDS_PARAMETER": HOLDS,
+    "HOLDFAST_PRICES_PARAMETER": "/holdfast/prices",
     "HOLDFAST_RDS_CALLS_PER_SECOND": "100",
     **{f"HOLDFAST_{stage.upper()}_FUNCTION": f"holdfast-{stage}" for stage in Stage},
 }
@@ -78,6 +81,7 @@ NIGHT = datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0) - t
 """The slot of the night: yesterday's, so that it is over by all clocks, and DynamoDB can export it."""
 
 NIGHTS = (NIGHT - timedelta(days=2), NIGHT - timedelta(days=1), NIGHT)
+CHECKED_AFTER = timedelta(minutes=10)
 STAGES = (Stage.CREATE, Stage.COPY, Stage.PRUNE, Stage.REPORT)
 PLENTY_SECONDS = 900.0
 
@@ -87,7 +91,7 @@ _DEFAULT_QUOTA = Rule(of("service-quotas.GetAWSDefaultServiceQuota"), answering(
 _INSTANCES: list[Any] = BackendDict._instances  # type: ignore[misc]
 """What moto has of each service."""
 
-_ALSO = {Stage.COPY: ("hint",), Stage.PRUNE: ("approve",), Stage.REPORT: ("problems",)}
+_ALSO = {Stage.COPY: ("hint",), Stage.PRUNE: ("approve",), Stage.REPORT: ("problems", "posture", "unchecked")}
 """The keys of an event that a stage's function takes besides those of all."""
 
 
@@ -186,6 +190,9 @@ class House:
         for slot in NIGHTS[:-1]:
             assert self.run(slot)["status"] == "ok"
         for stage in STAGES:
+            if stage is Stage.REPORT:
+                self._saved[Stage.CHECK] = _state_of_moto()
+                self.check()
             self._saved[stage] = _state_of_moto()
             self.sweeps(stage)
         self._saved[None] = _state_of_moto()
@@ -226,6 +233,22 @@ class House:
         now = max(slot, datetime.now(UTC))
         request = parse_request({"plan": plan, "slot": f"{slot:%Y-%m-%dT%H:%M:%SZ}"}, now)
         return run_plan(_Run(self), self.app().plans, request)
+
+    def check(self) -> tuple[Posture, dict[str, Any]]:
+        """What the check's function does when the night's run asks: the posture, and its answer."""
+        return self._checked({"plan": "nightly", "slot": f"{NIGHT:%Y-%m-%dT%H:%M:%SZ}"})
+
+    def _checked(self, event: Mapping[str, object]) -> tuple[Posture, dict[str, Any]]:
+        app = self.app()
+        slot = datetime.fromisoformat(str(event["slot"]))
+        # The earlier nights' checks were of their time, not of today's.
+        at = {"at": f"{slot + CHECKED_AFTER:%Y-%m-%dT%H:%M:%SZ}"}
+        request = parse_check({**event, **at}, datetime.now(UTC), run="by-itself")
+        ports, logger = app.check_ports, Logger(stream=StringIO())
+        with redirect_stdout(StringIO()):  # where the metrics go
+            posture = check_recovery_points(ports, request, app.home, app.patience.usage)
+            posture = keep_posture(ports, posture)
+            return posture, finish_check(posture, request, ports.page.address, logger)
 
     def _invoked(self, stage: Stage, event: Mapping[str, object]) -> tuple[Report, dict[str, Any]]:
         """The report and the answer of a stage's function."""
@@ -276,6 +299,8 @@ class _Run:
 
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         try:
+            if stage is Stage.CHECK:
+                return self.house._checked(payload)[1]
             return self.house._invoked(stage, payload)[1]
         except Exception as error:  # as Lambda does of whatever a handler raises
             raise StageCrashed(f"{type(error).__name__}: {error}") from error

@@ -13,6 +13,10 @@ from tests.faults.wire import Call, denied, of
 STORED = {"s3.GetObject": 1, "s3.PutObject": 1}
 """The calls that store the record: what an earlier sweep of the slot left is read first."""
 
+KEPT = {"s3.ListObjectsV2": 2, "s3.GetObject": 1, "s3.PutObject": 2}
+"""Those that come after a check has told its usage: it reads the posture of a day ago, stores its own, looks
+whether a newer one stands, and writes the page."""
+
 
 def name_of(call: Call) -> str:
     """As the meter names it: boto3 alone runs this one service's name together."""
@@ -37,6 +41,16 @@ def test_every_call_of_a_stage_is_told_but_those_that_store_its_record(house: Ho
     metered = told(house, stage)
     assert sent - metered == STORED
     assert not metered - sent
+
+
+def test_every_call_of_a_check_is_told_but_those_that_store_and_show_it(house: House) -> None:
+    house.restore(Stage.CHECK)
+    posture, _ = house.check()
+    sent = Counter(map(name_of, house.wire.calls))
+    metered = Counter(posture.usage.calls)
+    assert sent - metered == KEPT
+    assert not metered - sent
+    assert posture.usage.invocations == 1
 
 
 def test_a_call_that_was_denied_is_told_too(house: House) -> None:

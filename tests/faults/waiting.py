@@ -9,6 +9,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
+import check_recovery_points
 import copy_backups
 import create_backups
 import prune_backups
@@ -27,6 +28,7 @@ FUNCTIONS: dict[Stage, ModuleType] = {
     Stage.CREATE: create_backups,
     Stage.COPY: copy_backups,
     Stage.PRUNE: prune_backups,
+    Stage.CHECK: check_recovery_points,
     Stage.REPORT: publish_report,
 }
 _READ_SECONDS = {"s3": s3_records.READ_SECONDS, "ssm": ssm_plans.READ_SECONDS}

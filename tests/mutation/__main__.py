@@ -32,11 +32,21 @@ from tests.mutation.mutants import MUTANTS, PACKAGE, ROOT, Mutant
 SUITES = (
     *(
         f"tests/unit/test_{name}.py"
-        for name in ("retention", "pruning", "spans", "told", "holds", "planning")
+        for name in (
+            "retention",
+            "pruning",
+            "spans",
+            "told",
+            "holds",
+            "planning",
+            "assessing",
+            "coverage",
+            "health",
+        )
     ),
     *(
         f"tests/integration/test_{name}.py"
-        for name in ("prune", "publish", "create", "copy", "copies_arrive", "vault", "run_plan")
+        for name in ("prune", "publish", "create", "copy", "copies_arrive", "vault", "run_plan", "check")
     ),
 )
 """Those that are about what is decided and done, the quickest first."""

@@ -13,6 +13,11 @@ _PRUNE = "usecases/prune.py"
 _COPY = "usecases/copy.py"
 _TOLD = "core/told.py"
 _HOLDS = "core/holds.py"
+_ASSESSING = "core/assessing.py"
+_HEALTH = "core/health.py"
+_COVERAGE = "core/coverage.py"
+_CHECK = "usecases/check.py"
+_PUBLISH = "usecases/publish.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,127 @@ def _one_more(rule: str) -> Mutant:
 
 _RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
+_OF_THE_CHECK = (
+    Mutant(
+        "what could not be listed is judged by nothing",
+        "posture",
+        _HEALTH,
+        "    if trouble:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "an old backup is young enough", "posture", _HEALTH, "if age > scene.rpo:", "if age > 2 * scene.rpo:"
+    ),
+    Mutant(
+        "what had a backup is new when it has none",
+        "posture",
+        _HEALTH,
+        "if had_some or scene.memory_lost or scene.at >= due:",
+        "if scene.memory_lost or scene.at >= due:",
+    ),
+    Mutant(
+        "without a memory all is new",
+        "posture",
+        _HEALTH,
+        "if had_some or scene.memory_lost or scene.at >= due:",
+        "if had_some or scene.at >= due:",
+    ),
+    Mutant(
+        "what is new may stay so for ever",
+        "posture",
+        _HEALTH,
+        "if had_some or scene.memory_lost or scene.at >= due:",
+        "if had_some or scene.memory_lost:",
+    ),
+    Mutant(
+        "what could not be seen is forgotten",
+        "posture",
+        _HEALTH,
+        "reason=reason, newest=before.newest, since=before.since)",
+        "reason=reason)",
+    ),
+    Mutant(
+        "what holds changes needs nothing below it",
+        "posture",
+        _ASSESSING,
+        "            if slot in seen or slot not in below:\n                return False\n",
+        "            if slot in seen or slot not in below:\n                return True\n",
+    ),
+    Mutant(
+        "an unfinished backup can be restored",
+        "posture",
+        _ASSESSING,
+        "good = [one for one in backups if is_good(one, scene.at)]",
+        "good = [one for one in backups if one.state is not BackupState.FAILED]",
+    ),
+    Mutant(
+        "a former resource's backups are today's",
+        "posture",
+        _ASSESSING,
+        'its = [key for key in its if key[1] in ("", resource.resource_id)]',
+        "its = list(its)",
+    ),
+    Mutant(
+        "what cannot be listed protects nothing",
+        "posture",
+        _ASSESSING,
+        "chosen = self._remembered(listed, groups)",
+        "chosen = []",
+    ),
+    Mutant(
+        "what a vault has lost is not missed",
+        "posture",
+        _ASSESSING,
+        "        yield from self._vanished(listed, newest.keys())\n",
+        "",
+    ),
+    Mutant(
+        "a listing that failed was empty",
+        "posture",
+        _CHECK,
+        "            trouble[place] = why\n",
+        "",
+    ),
+    Mutant(
+        "a posture that cannot be read is none",
+        "posture",
+        _CHECK,
+        "            return None, True\n",
+        "            return None, False\n",
+    ),
+    Mutant(
+        "a plan that cannot be used protected nothing",
+        "posture",
+        _CHECK,
+        "protections=_unseen(stored, before, why))",
+        "protections=[])",
+    ),
+    Mutant(
+        "a table without a plan is no gap",
+        "coverage",
+        _COVERAGE,
+        'frozenset({"dynamodb", "rds", "aurora"})',
+        'frozenset({"rds", "aurora"})',
+    ),
+    Mutant(
+        "a tag that names no plan is nobody's mistake",
+        "coverage",
+        _COVERAGE,
+        'return Gap.UNKNOWN_PLAN, f"its tag {PLAN_TAG}={named} names no plan',
+        'return Gap.NO_PLAN, f"its tag {PLAN_TAG}={named} names no plan',
+    ),
+    Mutant(
+        "a check that died is not told",
+        "telling",
+        _PUBLISH,
+        "    if request.unchecked:\n",
+        "    if False:\n",
+    ),
+    Mutant("the message tells of no posture", "telling", _PUBLISH, "glance=request.glance", "glance=None"),
+)
+
 MUTANTS: tuple[Mutant, ...] = (
+    *_OF_THE_CHECK,
     *(_off_by_one(rule) for rule in _RULES),
     *(_one_more(rule) for rule in _RULES),
     Mutant(

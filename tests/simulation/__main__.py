@@ -76,6 +76,7 @@ def _print(total: Sum, seed: int, seconds: float) -> None:
         *(f"  {count:>7}  {kind}" for kind, count in kinds.most_common()),
         f"{total.deletes} deletes judged, unsafe in {total.unsafe} runs",
         f"{total.messages} messages, {total.oks} of them ok, false ones in {total.seeds('false ok')} runs",
+        f"{total.checks} checks, {total.well} of them ok, false ones in {total.seeds('false posture')} runs",
         f"duplicates in {total.seeds('duplicate')} runs",
         f"not converged: {total.seeds('not converged')} runs",
         sep="\n",

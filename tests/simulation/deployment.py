@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from holdfast.core.errors import RunFailed, StageCrashed
+from holdfast.core.gathered import glance_of
 from holdfast.core.model import Home, Request
 from holdfast.core.naming import format_slot
+from holdfast.core.posture import Posture
 from holdfast.core.report import Report, Stage
-from holdfast.events import parse_request
-from holdfast.ports import Copier, CopyPorts, CreatePorts, Grouper, Provider, PrunePorts
+from holdfast.core.usage import Usage
+from holdfast.events import parse_check, parse_request
+from holdfast.ports import CheckPorts, Copier, CopyPorts, CreatePorts, Grouper, Provider, PrunePorts
 from holdfast.stage import MOST_OUTCOMES
+from holdfast.usecases.check import check_recovery_points, keep_posture
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
@@ -19,14 +23,14 @@ from holdfast.usecases.run import run_plan
 from tests.fakes import KINDS, FakeGrouper, FakeProvider, FakeQuotas, provider_for
 from tests.simulation.cloud import FromWithin, SimulatedCloud
 from tests.simulation.gate import Gate, Killed, Process
-from tests.simulation.ports import HoldList, Notifier, Plans, Records, Turns
+from tests.simulation.ports import HoldList, Notifier, Page, Plans, Postures, PriceList, Records, Turns
 
 FAR = 1e12
 _MORE_KEYS = {
     Stage.CREATE: (),
     Stage.COPY: ("hint",),
     Stage.PRUNE: ("approve",),
-    Stage.REPORT: ("problems",),
+    Stage.REPORT: ("problems", "posture", "unchecked"),
 }
 
 
@@ -35,6 +39,7 @@ class Deployment:
     """`where` names it. With `inside` it stands in that other account, and its Regions are that one's.
 
     `underway` has the plan and slot of each run that goes on, `twice` those of which two ever did at once.
+    `checked` is told of each posture that was found, and `answered` has what the checks answered.
     """
 
     where: str
@@ -44,17 +49,22 @@ class Deployment:
     inside: str = ""
     underway: list[tuple[str, str]] = field(default_factory=list)
     twice: set[tuple[str, str]] = field(default_factory=set)
+    checked: Callable[[Posture, Process], None] = lambda _posture, _process: None
+    answered: list[object] = field(default_factory=list)
     plans: Plans = field(init=False)
     records: Records = field(init=False)
     turns: Turns = field(init=False)
     notifier: Notifier = field(init=False)
     holds: HoldList = field(init=False)
+    postures: Postures = field(init=False)
+    page: Page = field(init=False)
     providers: dict[str, Provider] = field(init=False)
 
     def __post_init__(self) -> None:
         self.plans, self.records, self.turns = Plans(self.gate), Records(self.gate), Turns(self.gate)
         self.turns.taken_by = self.cloud.catch_up
         self.notifier, self.holds = Notifier(self.gate), HoldList(self.gate)
+        self.postures, self.page = Postures(self.gate), Page(self.gate)
         made: Callable[[str], Provider] = lambda kind: provider_for(self.cloud, kind)  # noqa: E731
         if self.inside:
             made = lambda kind: FromWithin(self.cloud, kind, self.inside)  # noqa: E731
@@ -95,7 +105,9 @@ class Deployment:
         self.cloud.catch_up(process)
 
     def _handle(self, stage: Stage, event: Mapping[str, object], process: Process) -> dict[str, object]:
-        request = parse_request(event, self._clock_of(process), also=_MORE_KEYS[stage])
+        if stage is Stage.CHECK:
+            return self._check(event, process)
+        request = parse_request(event, self._clock_of(process), also=_MORE_KEYS[stage], run="by-itself")
         process.request = request
         self.gate.note(f"begins {dict(event)}")
         if stage is Stage.REPORT:
@@ -108,6 +120,30 @@ class Deployment:
         summary = report.to_dict(most=MOST_OUTCOMES)
         self.gate.note(f"ends {summary['status']} {summary['counts']}")
         return summary if report.dry_run else summary | {"record": self.records.save(report)}
+
+    def _check(self, event: Mapping[str, object], process: Process) -> dict[str, object]:
+        request = parse_check(event, self._clock_of(process), run="by-itself")
+        self.gate.note(f"begins {dict(event)}")
+        ports = CheckPorts(
+            providers=self.providers,
+            copiers=self.copiers,
+            hold_lists={"dynamodb": self.holds},
+            plans=self.plans,
+            records=self.records,
+            postures=self.postures,
+            page=self.page,
+            prices=PriceList(self.gate),
+            quotas=FakeQuotas(self.cloud),
+        )
+        posture = check_recovery_points(ports, request, self.home, Usage)
+        self.checked(posture, process)
+        posture = keep_posture(ports, posture)
+        if self.gate.trace is not None:
+            lines = [(one.key, str(one.health)) for one in posture.protections]
+            self.gate.note(f"ends {posture.standing} {lines}")
+        glance = glance_of(posture, request.plan, self.page.address).to_dict()
+        self.answered.append(glance)
+        return {"at": format_slot(posture.at), "standing": str(posture.standing), "posture": glance}
 
     def _clock_of(self, process: Process) -> datetime:
         return (self.gate.now + timedelta(seconds=process.skew)).astimezone(UTC)
@@ -193,10 +229,14 @@ class Execution:
                 return self.ended
 
     def _run(self) -> None:
-        started = self._once("started", lambda: {"at": self.deployment.gate.now.isoformat()})
-        request = parse_request(self.event, datetime.fromisoformat(str(started["at"])))
         process = self.deployment.gate.process
         assert process is not None
+        number = process.number
+        started = self._once(
+            "started", lambda: {"at": self.deployment.gate.now.isoformat(), "run": f"run-{number}"}
+        )
+        now = datetime.fromisoformat(str(started["at"]))
+        request = parse_request(self.event, now, also=("at",), run=str(started["run"]))
         process.request = request
         run_plan(self, self.deployment.plans, request)
         self.ended = "ok"

@@ -97,12 +97,19 @@ _ERRORS: dict[str, tuple[type[Exception], ...]] = {
     "save": (Throttled, NoAnswer, AccessDenied, Surprise),
     "load": (Throttled, NoAnswer, AccessDenied, ProviderError, Surprise),
     "told": (Throttled, NoAnswer, AccessDenied, ProviderError, Surprise),
+    "everyone": (Throttled, NoAnswer, AccessDenied, Surprise),
+    "slots": (Throttled, NoAnswer, AccessDenied, Surprise),
+    "prices": (Throttled, NoAnswer, AccessDenied),
+    "posture": (Throttled, NoAnswer, AccessDenied, ProviderError, Surprise),
+    "drills": (Throttled, NoAnswer, AccessDenied, ProviderError, Surprise),
+    "keep": (Throttled, NoAnswer, AccessDenied, Surprise),
+    "page": (Throttled, NoAnswer, AccessDenied, Surprise),
     "tell": (Throttled, NoAnswer, AccessDenied, Surprise),
     "publish": (Throttled, NoAnswer, AccessDenied, Surprise),
 }
 """What each operation may be answered, with nothing done."""
 
-_LOSABLE = frozenset({"create", "copy", "delete", "save", "tell", "publish"})
+_LOSABLE = frozenset({"create", "copy", "delete", "save", "tell", "publish", "keep", "page"})
 """Operations whose answer may be lost after they took effect."""
 
 _CHANGES = frozenset({"create", "copy", "delete"})
@@ -139,6 +146,7 @@ class Gate:
     lasting: dict[tuple[str, str, str], type[Exception]] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    died: list[str] = field(default_factory=list)
     calls: int = 0
     crash_at: int = 0
     late: bool = False
@@ -277,6 +285,7 @@ class Gate:
 
     def _die(self, process: Process, how: str) -> None:
         self.fault("crash", how)
+        self.died.append(process.name)
         process.dead = True
         raise Killed(process)
 

@@ -91,7 +91,11 @@ class Judge:
     # --- making
 
     def made(self, life: Life, backup: Backup, process: Process | None) -> None:
-        if process is None or process.request is None:
+        if process is None:
+            return
+        if process.name == "check":
+            self.blame("made by the wrong stage", f"the check made {life.arn}")
+        if process.request is None:
             return
         by = "copy" if life.copied_from else "create"
         if process.name != by or process.request.dry_run:

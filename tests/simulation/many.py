@@ -14,7 +14,9 @@ _CHUNK = 10
 _NOT_ABOUT_DELETING = frozenset(
     {
         "duplicate",
+        "false alarm",
         "false ok",
+        "false posture",
         "made by the wrong stage",
         "made without a mark",
         "messages",
@@ -35,6 +37,8 @@ class Sum:
     deletes: int = 0
     messages: int = 0
     oks: int = 0
+    checks: int = 0
+    well: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     failing: dict[str, list[int]] = field(default_factory=dict)
 
@@ -45,6 +49,8 @@ class Sum:
         self.deletes += one.deletes
         self.messages += one.messages
         self.oks += one.oks
+        self.checks += one.checks
+        self.well += one.well
         self.faults += one.faults
         for rule in sorted({each.rule for each in one.violations}):
             self.failing.setdefault(rule, []).append(one.seed)

@@ -1,5 +1,6 @@
 """What people are told must be true: each message is judged when it goes out, on what really stands."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ class Messages:
 
     `twice` has, by deployment, the plans and slots of which two whole runs overlapped. Each of their messages
     is true of what its own sweeps saw, and not judged by what the other's made and deleted meanwhile.
+    `answered` has, by deployment, what its checks answered.
     """
 
     judge: Judge
@@ -28,12 +30,14 @@ class Messages:
     changed_at: dict[str, float] = field(default_factory=dict)
     plans_changed_at: dict[tuple[str, str], float] = field(default_factory=dict)
     twice: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    answered: dict[str, list[object]] = field(default_factory=dict)
 
     def watch(self, deployment: Deployment) -> None:
         """Judge what a deployment records and publishes from now on."""
         deployment.notifier.published = self.published
         deployment.records.saved = self.saved
         self.twice[deployment.where] = deployment.twice
+        self.answered[deployment.where] = deployment.answered
 
     def saved(self, report: Report) -> None:
         """A stage's record was written."""
@@ -92,6 +96,19 @@ class Messages:
             told.append((process.request.slot, retention))
         if status == "ok":
             self._judge_ok(run, process)
+        self._judge_posture(message, process)
+
+    def _judge_posture(self, message: Message, process: Process) -> None:
+        """A run's message tells what its check answered, or that it did not."""
+        request = process.request
+        assert request is not None
+        told = json.loads(message.data).get("posture")
+        if told is not None and told not in self.answered[process.where]:
+            self.judge.blame("false posture", f"no check answered {told}")
+        if told is None and not request.unchecked and request.run.startswith("run-"):
+            self.judge.blame("false posture", "the message of a run tells of none")
+        if request.unchecked and message.attributes["status"] == "ok":
+            self.judge.blame("false ok", "nobody could look at how everything stands")
 
     def _judge_ok(self, run: Truth, process: Process) -> None:
         """Nothing that the plan wants may be missing."""

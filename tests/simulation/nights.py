@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from holdfast.core import naming
+from holdfast.core.cost import Cost
 from holdfast.core.errors import AccessDenied, NoAnswer, StageCrashed, Throttled
 from holdfast.core.model import Backup, BackupState, Plan
 from holdfast.core.naming import format_slot
@@ -39,6 +40,8 @@ class Result:
     deletes: int = 0
     messages: int = 0
     oks: int = 0
+    checks: int = 0
+    well: int = 0
     calls: int = 0
     nights: int = 0
     trace: list[str] = field(default_factory=list)
@@ -66,6 +69,8 @@ def simulate(seed: int, *, trace: bool = False) -> Result:
         deletes=world.judge.deletes,
         messages=world.messages.statuses.total(),
         oks=world.messages.statuses["ok"],
+        checks=world.postures.checks,
+        well=world.postures.well,
         calls=world.gate.calls,
         nights=nights + CALM_NIGHTS,
         trace=world.gate.trace or [],
@@ -86,6 +91,12 @@ def in_simulated_time(gate: Gate) -> Iterator[None]:
         remembered[f"holdfast.{module}.parse_slot"] = _parse_slot
     for module in ("naming", "report", "told", "pruning", "planning", "message"):
         remembered[f"holdfast.core.{module}.format_slot"] = _format_slot
+    # What backups cost, and when the next one goes, is judged elsewhere, and takes its time.
+    remembered |= {
+        "holdfast.core.assessing.cost_of": lambda **_: Cost(),
+        "holdfast.core.assessing.steady_slots": lambda *_: (),
+        "holdfast.core.assessing.next_deletion": lambda *_: None,
+    }
     with ExitStack() as stack:
         for name, function in remembered.items():
             stack.enter_context(patch(name, function))
@@ -100,6 +111,7 @@ def _threads_and_clock(pool: type, clock: object) -> Iterator[None]:
         patch("holdfast.usecases.create.time", clock),
         patch("holdfast.usecases.copy.time", clock),
         patch("holdfast.usecases.prune.time", clock),
+        patch("holdfast.usecases.check.time", clock),
     ):
         yield
 
@@ -134,8 +146,9 @@ def _night(world: World) -> None:
     _set_lasting(world)
     name = random.choice(sorted(world.main.plans.plans)) if random.random() < 0.4 else "nightly"
     event = event_for(name, slot)
+    at = {"at": format_slot(slot)} if random.random() < 0.2 else {}
     gate.interlude = lambda: people.something(world, event)
-    _run(world, world.main, event)
+    _run(world, world.main, event | at)
     if world.vault:
         _run(world, world.vault, event_for("nightly", slot))
     gate.lasting.clear()
@@ -144,6 +157,8 @@ def _night(world: World) -> None:
         _run(world, world.main, event_for("nightly", random.choice(world.slots[:-1])))
     if random.random() < 0.5:
         people.by_day(world, event)
+    if random.random() < 0.5:
+        people.check(world, event)
 
 
 def _next_slot(world: World) -> datetime:
@@ -179,6 +194,9 @@ def _run(world: World, where: Deployment, event: dict[str, object]) -> Execution
     run = Execution(deployment=where, event=event, between=between)
     before = len(where.notifier.messages)
     run.run()
+    names = [name for name, _ in run.remembered]
+    if "invoke check" in names and names[-1] != "invoke report":
+        world.judge.blame("no message", f"{event} ended after its check: {names}")
     if run.ended != "crashed" and len(where.notifier.messages) == before:
         _expect_told(world, where, event)
     return run
@@ -224,6 +242,7 @@ def _calm(world: World) -> None:
             if status not in ("ok", "approved") and not excused:
                 world.judge.blame("not converged", f"{where.where} {name} ends as {status}")
             _expect_converged(world, where, plan, slot)
+        world.postures.expect_calm(where)
 
 
 def _has_nothing(world: World, plan: Plan) -> bool:

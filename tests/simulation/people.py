@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from holdfast.core.errors import HoldListError, StageCrashed
 from holdfast.core.holds import Hold
-from holdfast.core.model import HOLD_TAG, Backup, BackupState, name_of
+from holdfast.core.model import HOLD_TAG, Backup, BackupState, CopyRule, name_of
+from holdfast.core.naming import format_slot
 from holdfast.core.report import Stage
+from tests.builders import HOME_REGION
 from tests.simulation.deployment import Deployment, Execution
 from tests.simulation.world import World, a_keep, add_resource, vault_place
 
@@ -43,6 +45,12 @@ def run_again(world: World, event: dict[str, object]) -> None:
 
 def hint(world: World, event: dict[str, object]) -> None:
     _invoke(world.main, Stage.COPY, {"plan": event["plan"], "hint": True})
+
+
+def check(world: World, event: dict[str, object]) -> None:
+    """The check's own schedule, which has no plan and no slot."""
+    world.gate.faults["check by its schedule"] += 1
+    _invoke(world.random.choice(world.deployments), Stage.CHECK, {"at": format_slot(world.gate.now)})
 
 
 def dry_run(world: World, event: dict[str, object]) -> None:
@@ -141,10 +149,16 @@ def change_plan(world: World, event: dict[str, object]) -> None:
         first, *others = plan.copies
         plan = replace(plan, copies=(replace(first, keep=a_keep(world.random)), *others))
     elif plan.copies:
-        plan = replace(plan, copies=plan.copies[1:])
+        plan = replace(plan, copies=_fed(plan.copies[1:]))
     world.gate.note(f"changes {where.where}'s plan {name} to {plan.keep} {[r.keep for r in plan.copies]}")
     where.plans.plans[name] = plan
     world.messages.plans_changed_at[(where.where, name)] = world.gate.seconds
+
+
+def _fed(copies: tuple[CopyRule, ...]) -> tuple[CopyRule, ...]:
+    """Without those that get their copies from a Region that gets none: no document may say that."""
+    fed = {HOME_REGION, *(rule.region for rule in copies if not rule.account)}
+    return tuple(rule for rule in copies if rule.region in fed)
 
 
 def break_plan(world: World, event: dict[str, object]) -> None:
@@ -238,6 +252,7 @@ _MEANWHILE: tuple[Callable[[World, dict[str, object]], None], ...] = (
     hint,
     dry_run,
     prune_now,
+    check,
     delete_backup,
     hold_backup,
     add_thing,

@@ -6,7 +6,7 @@ Each is a patch of one function, and names the violations of which at least one 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
@@ -14,8 +14,9 @@ from unittest.mock import patch
 from holdfast.core.errors import ProviderError
 from holdfast.core.model import Backup, BackupState, slot_of, source_of
 from holdfast.core.planning import plan_creates
+from holdfast.core.posture import Health, Protection
 from holdfast.core.pruning import PrunePlan
-from holdfast.core.report import Report, Status, combine
+from holdfast.core.report import Report, Stage, Status, combine
 from holdfast.usecases import prune
 from holdfast.usecases.sweep import always
 
@@ -50,6 +51,9 @@ _RARE = frozenset(
         "the hold list is not read",
         "two may act at a time",
         "what could not be deleted is stood on by nothing",
+        "unfinished ones are evidence",
+        "what cannot be listed is well",
+        "what vanished is new",
     }
 )
 
@@ -103,6 +107,14 @@ def _everybodys(self: object, name: str) -> Iterator[Callable[[], bool]]:
     yield always
 
 
+def _well(line: Protection, *_: object) -> Protection:
+    return replace(line, health=Health.OK)
+
+
+def _check_or_crash(context: Any, request: Any) -> dict[str, object]:
+    return {"posture": context.invoke(Stage.CHECK, {"run": request.run})["posture"]}
+
+
 _EVERYTHING: Callable[[Any, str], Any] = prune._Cloud.everything
 
 PLANTED = (
@@ -142,7 +154,7 @@ PLANTED = (
     ),
     _a(
         "bases are not kept",
-        "holdfast.core.pruning._keep_what_others_stand_on",
+        "holdfast.core.pruning.keep_what_others_stand_on",
         list,
         "base of an increment",
         _still_stood_on=lambda *_: "",
@@ -220,5 +232,15 @@ PLANTED = (
         lambda *_: PrunePlan(verdicts=[]),
         "not converged",
     ),
+    _a("what cannot be listed is well", "holdfast.core.health._unseen", _well, "false posture"),
+    _a(
+        "what is in the making can be restored",
+        "holdfast.core.assessing.is_good",
+        _unfinished_ones_too,
+        "false posture",
+    ),
+    _a("what vanished is new", "holdfast.usecases.check.protections_before", lambda _: {}, "false posture"),
+    _a("a check that dies costs the message", "holdfast.usecases.run._check", _check_or_crash, "no message"),
+    _a("no message tells of the posture", "holdfast.usecases.run._check", lambda *_: {}, "false posture"),
     _a("two may act at a time", "tests.simulation.ports.Turns.taken", _everybodys, "duplicate"),
 )

@@ -4,16 +4,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Self
 
-from holdfast.core.errors import PlanError
+from holdfast.core.cost import Prices
+from holdfast.core.errors import PlanError, ProviderError
 from holdfast.core.holds import Hold
 from holdfast.core.model import Plan, Retention
+from holdfast.core.naming import parse_slot
+from holdfast.core.posture import Drill, Posture
 from holdfast.core.report import Report, Stage, carry_over
 from holdfast.core.told import Told
-from holdfast.ports import Message
-from tests.fakes import FakeHoldList, FakeRecords
+from holdfast.ports import Message, StoredPlan
+from holdfast.prices import load_prices
+from tests.fakes import FakeHoldList, FakePostureStore, FakeRecords
 from tests.simulation.gate import Gate, Process
 
 LEASE = 20.0
@@ -37,6 +42,14 @@ class Plans:
         if self.gate.process:
             self.gate.process.plan = plan
         return plan
+
+    def everyone(self) -> Sequence[StoredPlan]:
+        return self.gate.call("everyone", "plans", lambda: list(map(self._stored, sorted(self.plans))))
+
+    def _stored(self, name: str) -> StoredPlan:
+        if name in self.broken:
+            return StoredPlan(name=name, plan=None, problem="keep: nothing is kept")
+        return StoredPlan(name=name, plan=self.plans[name])
 
 
 class Records(FakeRecords):
@@ -74,6 +87,80 @@ class Records(FakeRecords):
 
     def tell(self, plan: str, slot: datetime, foretold: Mapping[str, Retention]) -> None:
         self.gate.call("tell", plan, lambda: FakeRecords.tell(self, plan, slot, foretold))
+
+    def slots(self, plan: str, since: datetime) -> Sequence[datetime]:
+        def effect() -> list[datetime]:
+            texts = {str(one["slot"]) for one in self.documents.values() if one["plan"] == plan}
+            return sorted(slot for slot in map(parse_slot, texts) if slot is not None and slot >= since)
+
+        return self.gate.call("slots", plan, effect)
+
+
+class Postures(FakePostureStore):
+    """Postures. `kept` are those that are stored, by their instant, each with when it was."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self.gate = gate
+        self.kept: dict[datetime, tuple[float, Posture]] = {}
+        self._read: dict[datetime, tuple[object, Posture | None]] = {}
+
+    def save(self, posture: Posture) -> str:
+        def effect() -> str:
+            self.kept[posture.at] = (self.gate.seconds, posture)
+            return FakePostureStore.save(self, posture)
+
+        return self.gate.call("keep", "posture", effect)
+
+    def load(self, since: datetime, until: datetime) -> Posture | None:
+        def effect() -> Posture | None:
+            in_time = [at for at in self.rows if since <= at <= until]
+            return self._parsed(max(in_time)) if in_time else None
+
+        return self.gate.call("posture", "before", effect)
+
+    def _parsed(self, at: datetime) -> Posture | None:
+        """Each is read once, to be quick."""
+        rows = self.rows[at]
+        if at not in self._read or self._read[at][0] is not rows:
+            self._read[at] = (rows, FakePostureStore.load(self, at, at))
+        return self._read[at][1]
+
+    def drills(self, since: datetime) -> Sequence[Drill]:
+        return self.gate.call("drills", "all", lambda: FakePostureStore.drills(self, since))
+
+
+@dataclass(slots=True)
+class Page:
+    """What people look at; `shown` is the newest."""
+
+    gate: Gate
+    shown: Posture | None = None
+    address: str = "memory://page/index.html"
+
+    def write(self, posture: Posture) -> None:
+        def effect() -> None:
+            self.shown = posture
+
+        self.gate.call("page", "page", effect)
+
+
+@dataclass(slots=True)
+class PriceList:
+    """Holdfast's own prices. Where a person's cannot be read it says so, and never raises."""
+
+    gate: Gate
+
+    def read(self) -> tuple[Prices, str]:
+        try:
+            return self.gate.call("prices", "prices", _prices), ""
+        except ProviderError as error:
+            return _prices(), str(error)
+
+
+@cache
+def _prices() -> Prices:
+    return load_prices()
 
 
 class HoldList(FakeHoldList):

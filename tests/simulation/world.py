@@ -31,6 +31,7 @@ from tests.simulation.deployment import Deployment
 from tests.simulation.gate import Gate
 from tests.simulation.judge import Judge
 from tests.simulation.messages import Messages
+from tests.simulation.postures import Postures
 
 VAULT = "111122223333"
 OTHER_REGION = "eu-west-1"
@@ -54,11 +55,13 @@ class World:
     vault: Deployment | None = None
     step: timedelta = timedelta(days=1)
     messages: Messages = field(init=False)
+    postures: Postures = field(init=False)
     named: int = 0
     slots: list[datetime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.messages = Messages(judge=self.judge)
+        self.postures = Postures(messages=self.messages)
 
     @property
     def deployments(self) -> list[Deployment]:
@@ -91,6 +94,7 @@ def a_world(seed: int) -> World:
     add_holds(world)
     for one in world.deployments:
         world.messages.watch(one)
+        world.postures.watch(one)
         for plan in one.plans.plans.values():
             if random.random() < 0.7:
                 people_know(one, plan, judge)

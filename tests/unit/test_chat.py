@@ -37,10 +37,7 @@ def test_a_failed_night() -> None:
     shown = payload(night)
     content, metadata = shown["content"], shown["metadata"]
     assert (shown["version"], shown["source"], content["textType"]) == ("1.0", "custom", "client-markdown")
-    assert (
-        content["title"]
-        == "Holdfast nightly: PARTIAL, 2 in breach, 1 of 2 backed up, 1 failed, 1 pending"
-    )
+    assert content["title"] == "Holdfast nightly: PARTIAL, 2 in breach, 1 of 2 backed up, 1 failed, 1 pending"
     assert content["description"].splitlines() == [
         "Plan nightly, slot 2026-11-22T02:00:00Z: PARTIAL",
         "Something is missing or not finished. Of all that is protected: 2 in breach, see below.",
