@@ -227,6 +227,15 @@ class TestWhatNeedsAPerson:
         assert "and 7 more." in text
         assert "and 3 more." in text
 
+    @pytest.mark.parametrize(("hours", "told"), [(52.0, 1), (20.0, 0), (None, 0)])
+    def test_a_run_that_died_is_told_once_none_has_ended_for_too_long(
+        self, hours: float | None, told: int
+    ) -> None:
+        [plan] = postures.well().plans
+        died = LastRun(slot=postures.SLOT, status=Status.OK, ended=False)
+        posture = replace(postures.well(), plans=[replace(plan, last_run=died, hours_since_run=hours)])
+        assert [one.label for one in needs_of(posture)] == ["last run"] * told
+
     def test_what_has_one_cause_is_one_thing_to_mend(self) -> None:
         places = ("us-east-1", "us-west-2")
         alike = [

@@ -234,6 +234,12 @@ def _of_last_runs(posture: Posture) -> Iterable[Need]:
         run = plan.last_run
         if run is None:
             continue
+        if not run.ended and plan.hours_since_run is not None and plan.hours_since_run > plan.rpo_hours:
+            reason = (
+                f"The run of {_moment(run.slot)} has not told how it ended, and none has for "
+                f"{plan.hours_since_run:.0f} hours: look at its log, and run the plan again."
+            )
+            yield Need(tone="unsure", label="last run", what=f"plan {plan.name}", where="", reason=reason)
         for sentence in run.refusals:
             yield Need(tone="unsure", label="refused", what=f"plan {plan.name}", where="", reason=sentence)
         for sentence in run.problems:
