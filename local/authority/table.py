@@ -89,6 +89,14 @@ def _put_object(asked: Asked) -> Iterator[Check]:
     yield from through("s3", facts.bucket_region(bucket), key, ("kms:GenerateDataKey",))
 
 
+def _put_retention(asked: Asked) -> Iterator[Check]:
+    """To shorten one, or take it away, takes s3:BypassGovernanceRetention (S3's API reference,
+    PutObjectRetention)."""
+    yield _object("s3:PutObjectRetention", asked)
+    if asked.given("BypassGovernanceRetention"):
+        yield _object("s3:BypassGovernanceRetention", asked)
+
+
 def _list_bucket(asked: Asked) -> Iterator[Check]:
     bucket = asked["Bucket"]
     prefix = asked.given("Prefix")
@@ -237,6 +245,7 @@ ROWS: Mapping[str, Row] = {
     "s3:ListObjects": _list_bucket,
     "s3:ListObjectsV2": _list_bucket,
     "s3:PutObject": _put_object,
+    "s3:PutObjectRetention": _put_retention,
     "servicequotas:GetAWSDefaultServiceQuota": _quota("servicequotas:GetAWSDefaultServiceQuota"),
     "servicequotas:GetServiceQuota": _quota("servicequotas:GetServiceQuota"),
     "sns:Publish": _publish,

@@ -45,6 +45,8 @@ class Crowd:
     def _answers(self) -> dict[str, Callable[[Call], Reply]]:
         return {
             "GetResources": self._get_resources,
+            "ListTables": self._list_tables,
+            "DescribeTable": _describe_table,
             "ListBackups": self._list_backups,
             "DescribeVolumes": self._describe_volumes,
             "DescribeInstances": lambda _: _ec2("DescribeInstances", "reservationSet", [], ""),
@@ -62,6 +64,13 @@ class Crowd:
         numbers, after = _page(range(self.tables), asked.get("PaginationToken"), PAGE_SIZE)
         listed = [{"ResourceARN": _table(number), "Tags": tags} for number in numbers]
         return in_json({"ResourceTagMappingList": listed, "PaginationToken": after})
+
+    def _list_tables(self, call: Call) -> Reply:
+        """What comes after is named by the last one."""
+        last = call.asked.get("ExclusiveStartTableName", "-").rpartition("-")[2]
+        numbers, more = _page(range(self.tables), int(last) + 1 if last else 0, PAGE_SIZE)
+        names = [_table_name(number) for number in numbers]
+        return in_json({"TableNames": names, **({"LastEvaluatedTableName": names[-1]} if more else {})})
 
     def _list_backups(self, call: Call) -> Reply:
         every = range(self.tables * len(self.slots))
@@ -122,7 +131,20 @@ class Crowd:
 
 
 def _table(number: int) -> str:
-    return f"arn:aws:dynamodb:{HOME_REGION}:{ACCOUNT_ID}:table/orders-of-the-company-{number:05d}"
+    return _table_arn(_table_name(number))
+
+
+def _table_name(number: int) -> str:
+    return f"orders-of-the-company-{number:05d}"
+
+
+def _table_arn(name: str) -> str:
+    return f"arn:aws:dynamodb:{HOME_REGION}:{ACCOUNT_ID}:table/{name}"
+
+
+def _describe_table(call: Call) -> Reply:
+    name = call.asked["TableName"]
+    return in_json({"Table": {"TableName": name, "TableArn": _table_arn(name), "TableStatus": "ACTIVE"}})
 
 
 def _described(table: int, name: str, status: str) -> dict[str, object]:

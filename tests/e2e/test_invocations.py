@@ -47,7 +47,7 @@ def test_a_check_writes_what_it_saw_and_nothing_else(house: House) -> None:
         )
     assert not answer.error, answer.payload
     bucket = house.stack.outputs["ReportBucketName"]
-    written = ("posture/day=2026-07-01/20260701T020000Z.jsonl.gz", "page/index.html")
+    written = ("posture/day%3D2026-07-01/20260701T020000Z.jsonl.gz", "page/index.html")
     assert [call for call in calls if not call.startswith(READS)] == [
         f"PUT /{bucket}/{key}" for key in written
     ]

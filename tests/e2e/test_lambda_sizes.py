@@ -40,6 +40,11 @@ MB_OF_A_PROCESSOR = 1769
 guide)."""
 
 STAGES = ("create-backups", "copy-backups", "prune-backups", "publish-report")
+CHECK = "check-recovery-points"
+SWEPT = (*STAGES, CHECK)
+TOO_LATE = timedelta(days=3)
+"""After the slot, when all that is protected is overdue."""
+
 PLAN = "crowd"
 
 
@@ -73,7 +78,7 @@ def edge(house: House) -> Iterator[Edge]:
             cloud.nursery,
             modules,
         )
-        for name in STAGES
+        for name in SWEPT
     }
     yield Edge(house=house, wire=wire, runtimes=runtimes)
     cloud.clients("ssm").delete_parameter(Name=f"{path}/{PLAN}")
@@ -105,12 +110,13 @@ type Sweeps = Mapping[str, Sequence[Sweep]]
 )
 def sweeps(edge: Edge, request: pytest.FixtureRequest) -> Sweeps:
     """Each stage over few resources, then over many, in one execution environment: two backups of each, of
-    which the older has its copy."""
+    which the older has its copy. And the check, so late that all is in breach."""
     slot = datetime(2026, 2, 1, 2, tzinfo=UTC) + timedelta(days=request.param // 1000)
-    done: dict[str, list[Sweep]] = {stage: [] for stage in STAGES}
+    done: dict[str, list[Sweep]] = {stage: [] for stage in SWEPT}
     for days, resources in enumerate((FEW, request.param)):
         for stage in STAGES:
             done[stage].append(_sweep(edge, stage, resources, slot - timedelta(days=30 * days)))
+        done[CHECK].append(_sweep(edge, CHECK, resources, slot - timedelta(days=30 * days)))
     return done
 
 
@@ -120,7 +126,9 @@ def _sweep(edge: Edge, stage: str, resources: int, slot: datetime) -> Sweep:
     crowd = Crowd(tables=half, volumes=half, slots=[before, slot], copied=[before], plan=PLAN)
     runtime = edge.runtimes[stage]
     cpu_seconds = runtime.cpu_seconds
-    asked = {"plan": PLAN, "slot": f"{slot:%Y-%m-%dT%H:%M:%SZ}", "dry_run": stage == "prune-backups"}
+    asked: dict[str, object] = {"plan": PLAN, "slot": f"{slot:%Y-%m-%dT%H:%M:%SZ}"}
+    asked |= {"at": f"{slot + TOO_LATE:%Y-%m-%dT%H:%M:%SZ}"} if stage == CHECK else {}
+    asked |= {"dry_run": True} if stage == "prune-backups" else {}
     with edge.wire.ruled(crowd):
         answer = runtime.invoke(json.dumps(asked).encode())
     assert not answer.error, answer.payload
@@ -156,13 +164,13 @@ class TestTenThousand:
                     }[stage]
                 ), counts
 
-    @pytest.mark.parametrize("stage", STAGES)
+    @pytest.mark.parametrize("stage", SWEPT)
     def test_it_fits_into_the_function_s_memory(self, edge: Edge, sweeps: Sweeps, stage: str) -> None:
         peak_mb, has_mb = at_most(sweeps[stage], "peak_mb"), edge.runtimes[stage].function.memory_mb
         print(f"{stage}: {peak_mb:.0f} MB of {has_mb} with {MOST_RESOURCES:,} resources")
         assert peak_mb < SHARE * has_mb
 
-    @pytest.mark.parametrize("stage", STAGES)
+    @pytest.mark.parametrize("stage", SWEPT)
     def test_its_processor_time_fits_into_the_function_s_time(
         self, edge: Edge, sweeps: Sweeps, stage: str
     ) -> None:
@@ -179,6 +187,23 @@ class TestTenThousand:
             assert sweep.report["left_out"] + len(sweep.report["outcomes"]) == sum(
                 sweep.report["counts"].values()
             )
+
+    def test_the_check_sees_all_and_its_answer_fits_with_all_in_breach(self, sweeps: Sweeps) -> None:
+        """The two plans of this cloud choose the same resources by their tag."""
+        for sweep in sweeps[CHECK]:
+            posture = sweep.report["posture"]
+            assert (posture["standing"], posture["recoverable"]) == ("breached", 0)
+            assert posture["resources"] >= sweep.resources
+            assert posture["breached"] >= posture["of_plan"] >= sweep.resources
+            assert len(sweep.answer.payload) < SHARE * CHECKPOINT_BYTES
+
+    def test_the_message_of_a_run_that_hands_it_on_fits(self, edge: Edge, sweeps: Sweeps) -> None:
+        posture = sweeps[CHECK][-1].report["posture"]
+        published, sent = _publish(edge, datetime(2026, 1, 22, 2, tzinfo=UTC), posture=posture)
+        assert len(json.dumps(published).encode()) < SHARE * CHECKPOINT_BYTES
+        assert len(sent["Message"].encode()) <= SNS_BYTES
+        told = json.loads(json.loads(sent["Message"])["default"])
+        assert told["posture"] == posture
 
 
 class TestMessages:

@@ -90,11 +90,17 @@ def wait_for_the_turn(house: House) -> None:
     time.sleep(max(0, (over - datetime.now(UTC)).total_seconds()))
 
 
-def test_two_nights_leave_what_the_plan_asks_for(slow_house: House) -> None:
+@pytest.fixture(scope="module")
+def nights(slow_house: House) -> list[datetime]:
+    """Two, that have run."""
     schedule = read_schedule(slow_house.cloud, slow_house.stack)
     nights = list(schedule.instants(FIRST_NIGHT, 2))
     for night in nights:
         assert run_night(slow_house.cloud, schedule, night).status == "SUCCEEDED"
+    return nights
+
+
+def test_two_nights_leave_what_the_plan_asks_for(slow_house: House, nights: list[datetime]) -> None:
     plan, found = slow_house.default_plan(), slow_house.standing()
     assert expectation.differences(plan, nights, found, slow_house.copy_key) == []
 
@@ -105,8 +111,8 @@ CHECKED = LAST_NIGHT + RUN_TAKES
 FUNCTIONS = ("create-backups", "copy-backups", "prune-backups", "check-recovery-points", "publish-report")
 
 
+@pytest.mark.usefixtures("nights")
 class TestWhatPeopleSeeInTheMorning:
-    """After those nights."""
 
     def test_the_page_and_the_postures_of_both_stand_in_the_bucket(self, slow_house: House) -> None:
         s3, bucket = slow_house.cloud.clients("s3"), slow_house.stack.outputs["ReportBucketName"]
@@ -150,6 +156,7 @@ class TestWhatPeopleSeeInTheMorning:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("nights")
 def test_when_no_further_night_comes_the_alarms_ring(slow_house: House) -> None:
     """The nightly schedule is dead, and the hourly one is not."""
     schedule = read_check_schedule(slow_house.cloud, slow_house.stack)

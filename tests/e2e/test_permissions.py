@@ -531,6 +531,32 @@ class TestBuckets:
         for key in ("runs/nightly/one.json", "told/nightly.json", "turns/nightly.json", "drills/nightly/x"):
             assert_denied(lambda key=key: s3.put_object(Bucket=bucket, Key=key, Body=b""))  # type: ignore[misc]
 
+    def test_each_record_and_posture_is_locked_and_nothing_that_changes(self, whole: Estate) -> None:
+        bucket, s3 = whole.house.stack.outputs["ReportBucketName"], whole.cloud.clients("s3")
+        keys = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+        modes = {key: s3.head_object(Bucket=bucket, Key=key).get("ObjectLockMode") for key in keys}
+        assert {key.partition("/")[0] for key, mode in modes.items() if mode == "GOVERNANCE"} == {
+            "runs",
+            "posture",
+        }
+        assert {key.partition("/")[0] for key, mode in modes.items() if mode is None} >= {
+            "told",
+            "turns",
+            "page",
+            "drills",
+        }
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_no_lock_is_bypassed(self, whole: Estate, function: str) -> None:
+        bucket, s3 = whole.house.stack.outputs["ReportBucketName"], whole.as_function(function)("s3")
+        versions = whole.cloud.clients("s3").list_object_versions(Bucket=bucket, Prefix="runs/")["Versions"]
+        locked = {"Bucket": bucket, "Key": versions[0]["Key"], "VersionId": versions[0]["VersionId"]}
+        assert_denied(lambda: s3.delete_object(**locked, BypassGovernanceRetention=True))
+        sooner = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime(2026, 12, 1, tzinfo=UTC)}
+        assert_denied(
+            lambda: s3.put_object_retention(**locked, Retention=sooner, BypassGovernanceRetention=True)
+        )
+
     def test_prune_deletes_under_its_own_prefix_alone(self, whole: Estate) -> None:
         bucket = whole.house.copy_bucket
         s3 = whole.as_function("prune-backups")("s3", COPY_REGION)

@@ -134,10 +134,10 @@ def crashing(world: World, crashes: Mapping[Stage, int]) -> Functions:
 
 
 def end_of(world: World) -> tuple[object, ...]:
-    """What is left of a run: what stands, what was written of it, and what people were told."""
+    """What is left of a run: what stands, what was written of it but its id, and what people were told."""
     told = [(message.subject, message.text) for message in world.notifier.messages]
     records = {
-        address: {key: value for key, value in document.items() if key != "seconds"}
+        address: {key: value for key, value in document.items() if key not in ("seconds", "run")}
         for address, document in world.records.documents.items()
     }
     return world.names(), records, told

@@ -51,7 +51,7 @@ SUITES = (
 )
 """Those that are about what is decided and done, the quickest first."""
 
-_NEEDED = (PACKAGE, "functions", "tests", "pyproject.toml")
+_NEEDED = (PACKAGE, "functions", "tests", "docs", "pyproject.toml")
 _TIMEOUT_SECONDS = 300
 _FAILED = re.compile(r"^FAILED (.+?)(?: - .*)?$", re.MULTILINE)
 

@@ -12,12 +12,10 @@ from tests.unit.test_template import LARGEST, Stack, as_list, environment, param
 
 LOCKED = Stack(given={"RecordLockMode": "GOVERNANCE", "RecordLockDays": "30"})
 WRITERS = {
-    "CreateBackupsRole",
-    "CopyBackupsRole",
-    "PruneBackupsRole",
-    "CheckPointsRole",
-    "PublishReportRole",
+    "runs": {"CreateBackupsRole", "CopyBackupsRole", "PruneBackupsRole", "PublishReportRole"},
+    "posture": {"CheckPointsRole"},
 }
+LOCK_POLICIES = {"runs": "RecordLockPolicy", "posture": "PostureLockPolicy"}
 PAGE = Path(__file__).parents[2] / "docs" / "history.md"
 REQUIRED = {
     "HOLDFAST_STACK": "holdfast",
@@ -65,7 +63,7 @@ def test_the_page_about_history_names_the_buckets_folders() -> None:
 def test_without_the_parameter_nothing_can_be_locked() -> None:
     for stack in (Stack(), LARGEST):
         assert not [name for name in stack.resource("ReportBucket") if name.startswith("ObjectLock")]
-        assert "RecordLockPolicy" not in stack.of_type("AWS::IAM::Policy")
+        assert not set(LOCK_POLICIES.values()) & set(stack.of_type("AWS::IAM::Policy"))
         assert not [name for name in environment(stack, "CreateBackupsFunction") if "LOCK" in name]
 
 
@@ -89,29 +87,35 @@ def test_a_bucket_that_is_there_is_not_replaced_for_it() -> None:
     assert "/properties/ObjectLockEnabled" not in schema["createOnlyProperties"]
 
 
-def test_who_writes_records_may_lock_them_and_nobody_may_undo_it() -> None:
-    policy = LOCKED.of_type("AWS::IAM::Policy")["RecordLockPolicy"]
-    assert set(policy["Roles"]) == {f"<{role}>" for role in WRITERS}
+@pytest.mark.parametrize("folder", WRITERS)
+def test_who_writes_there_may_lock_there_and_nowhere_else(folder: str) -> None:
+    policy = LOCKED.of_type("AWS::IAM::Policy")[LOCK_POLICIES[folder]]
+    assert set(policy["Roles"]) == {f"<{role}>" for role in WRITERS[folder]}
     [statement] = policy["PolicyDocument"]["Statement"]
     assert statement["Action"] == "s3:PutObjectRetention"
-    assert statement["Resource"] == ["<ReportBucket.Arn>/runs/*", "<ReportBucket.Arn>/posture/*"]
-    roles = [name for name, each in template()["Resources"].items() if each["Type"] == "AWS::IAM::Role"]
-    for role in roles:
+    assert statement["Resource"] == f"<ReportBucket.Arn>/{folder}/*"
+
+
+def test_nobody_may_undo_a_lock() -> None:
+    for role in _roles():
         allowed = {action for each in statements(LOCKED, role) for action in as_list(each["Action"])}
         assert "s3:BypassGovernanceRetention" not in allowed
 
 
-def test_every_role_that_writes_a_record_is_among_them() -> None:
-    writers = set()
-    for name, each in template()["Resources"].items():
-        if each["Type"] != "AWS::IAM::Role":
-            continue
-        for statement in statements(Stack(), name):
-            resources = {str(one) for one in as_list(statement["Resource"])}
-            records = {one for one in resources if one.endswith(("/runs/*", "/posture/*"))}
-            if "s3:PutObject" in as_list(statement["Action"]) and records:
-                writers.add(name)
-    assert writers == WRITERS
+@pytest.mark.parametrize("folder", WRITERS)
+def test_every_role_that_writes_there_is_among_them(folder: str) -> None:
+    def writes(role: str) -> bool:
+        return any(
+            "s3:PutObject" in as_list(statement["Action"])
+            and any(str(one).endswith(f"/{folder}/*") for one in as_list(statement["Resource"]))
+            for statement in statements(Stack(), role)
+        )
+
+    assert {role for role in _roles() if writes(role)} == WRITERS[folder]
+
+
+def _roles() -> list[str]:
+    return [name for name, each in template()["Resources"].items() if each["Type"] == "AWS::IAM::Role"]
 
 
 def test_the_functions_are_told_of_the_lock() -> None:
