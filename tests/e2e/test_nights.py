@@ -113,7 +113,6 @@ FUNCTIONS = ("create-backups", "copy-backups", "prune-backups", "check-recovery-
 
 @pytest.mark.usefixtures("nights")
 class TestWhatPeopleSeeInTheMorning:
-
     def test_the_page_and_the_postures_of_both_stand_in_the_bucket(self, slow_house: House) -> None:
         s3, bucket = slow_house.cloud.clients("s3"), slow_house.stack.outputs["ReportBucketName"]
         page = s3.get_object(Bucket=bucket, Key="page/index.html")
@@ -207,6 +206,7 @@ def test_a_night_whose_create_is_killed_heals_itself(slow_house: House) -> None:
     assert backups_of(slow_house, slot) == Counter(BACKED_UP | COPIED)
 
 
+@pytest.mark.long
 def test_the_stages_run_again_after_a_killed_night_make_no_second_backup(slow_house: House) -> None:
     slot = datetime(2026, 11, 4, 2, tzinfo=UTC)
     schedule = read_schedule(slow_house.cloud, slow_house.stack)

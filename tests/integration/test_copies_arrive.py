@@ -542,6 +542,27 @@ class TestIncrements:
         standing = {one.arn for one in world.cloud.standing("dynamodb", AWAY_REGION)}
         assert standing == {full.arn, last.arn}
 
+    def test_nothing_of_a_former_table_of_the_name_stands_on_today_s(self) -> None:
+        """A slot that is run again later gives the new table a copy of the slot of the former one's."""
+        shortest = KeepPolicy(daily=1, minimum=1)
+        world = a_world(a_rule(bucket=BUCKET, keep=shortest, full_every_days=7))
+        world.plan = replace(world.plan, keep=shortest)
+        world.cloud.add_resource("dynamodb", "orders", TAGS, resource_id="OLD")
+        for night in (6, 5):
+            for stage in (world.create, world.copy, world.prune):
+                stage(a_request(nights_ago(night)))
+        world.cloud.add_resource("dynamodb", "orders", TAGS, resource_id="NEW")
+        for night in (6, 0):
+            for stage in (world.create, world.copy):
+                stage(a_request(nights_ago(night)))
+        old = {("OLD", nights_ago(6)), ("OLD", nights_ago(5))}
+        assert self.tables(world) == old | {("NEW", nights_ago(6)), ("NEW", NIGHT)}
+        world.prune()
+        assert self.tables(world) == old | {("NEW", NIGHT)}
+
+    def tables(self, world: World) -> set[tuple[str, datetime]]:
+        return {(one.resource_id, slot_of(one)) for one in world.cloud.standing("dynamodb", AWAY_REGION)}
+
     def test_an_approval_of_a_list_parts_no_increment_from_its_base(self) -> None:
         exports = [
             a_backup(nights_ago(1), TABLE, region=AWAY_REGION, base=nights_ago(2)),

@@ -90,7 +90,7 @@ class _Look:
         before = self._before()
         lines = [one for one in before.protections if one.key == line.key] if before else []
         # What is left of a former resource of the name says nothing of today's.
-        lines = [one for one in lines if one.health is not Health.RETIRED] or lines
+        lines = [one for one in lines if one.health is not Health.RETIRED]
         had_some = any(one.newest is not None for one in lines)
         if had_some:
             self.blame("false posture", f"{line.key} had a backup, and is called new")

@@ -170,7 +170,7 @@ def plan_creates(
             resource=one, mark=mark, reason=f"it has no backup for the slot {format_slot(request.slot)}"
         )
         made = of_slot.get(one.arn)
-        if made is not None and _same_resource(made.resource_id, one.resource_id):
+        if made is not None and same_resource(made.resource_id, one.resource_id):
             outcomes.append(step.outcome(*state_of_created(made), made))
         elif one.unready:
             outcomes.append(step.outcome(State.PENDING if one.transient else State.FAILED, one.unready))
@@ -187,7 +187,7 @@ def together(steps: Iterable[ToCreate]) -> list[list[ToCreate]]:
     return list(batches.values())
 
 
-def _same_resource(one: str, other: str) -> bool:
+def same_resource(one: str, other: str) -> bool:
     """Whether two resources of one name are the same, as far as AWS told."""
     return one == other or not one or not other
 
@@ -380,7 +380,7 @@ def _wanted_of_kind(
                 copies=[
                     one
                     for one in by_slot[(source_of(original), slot_of(original))]
-                    if _same_resource(one.resource_id, original.resource_id)
+                    if same_resource(one.resource_id, original.resource_id)
                 ],
                 siblings=its_copies,
             )

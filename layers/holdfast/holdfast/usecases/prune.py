@@ -20,7 +20,7 @@ from holdfast.core.model import (
     source_of,
 )
 from holdfast.core.naming import format_slot
-from holdfast.core.planning import outcome_of, source_place, why_not_carried
+from holdfast.core.planning import outcome_of, same_resource, source_place, why_not_carried
 from holdfast.core.pruning import (
     Location,
     PrunePlan,
@@ -491,6 +491,7 @@ def _still_stood_on(backup: Backup, now: PrunePlan) -> str:
         return ""  # nothing that stands on it can be restored anyway
     for one in (verdict.backup for verdict in now.verdicts):
         is_beside = (source_of(one), one.place) == (source_of(backup), backup.place)
+        is_beside = is_beside and same_resource(one.resource_id, backup.resource_id)
         if is_beside and one.state is BackupState.AVAILABLE and one.base == slot_of(backup):
             why = f"the backup of {format_slot(slot_of(one))}, which still stands"
             return f"{why}, holds the changes since it"
