@@ -155,19 +155,18 @@ def test_a_stage_that_ends_at_any_call_is_finished_by_the_next_sweep(
 
 @dataclass
 class HouseNight:
-    """A whole run in the house: each invocation is a process of its own. `of_the_check` has the numbers of
-    the check's calls."""
+    """A whole run in the house: each invocation is a process of its own. `unchecked`: the check was ended."""
 
     house: House
-    of_the_check: range = range(0)
+    unchecked: bool = False
 
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         self.house.wire.dead = False
         if stage is not Stage.CHECK:
             return self.house._invoked(stage, payload)[1]
-        before = len(self.house.wire.calls)
+        self.unchecked = True
         answer = self.house._checked(payload)[1]
-        self.of_the_check = range(before + 1, len(self.house.wire.calls) + 1)
+        self.unchecked = False
         return answer
 
     def live(self, patch: pytest.MonkeyPatch) -> DurableFunctionTestResult:
@@ -188,11 +187,10 @@ class HouseNight:
 
 @dataclass(frozen=True, slots=True)
 class UndisturbedRun:
-    """A run that nothing happens to: its calls and the check's among them, what stands after it, how many
-    messages were sent before, and those of the run."""
+    """A run that nothing happens to: its calls, what stands after it, how many messages were sent before, and
+    those of the run."""
 
     calls: tuple[Call, ...]
-    of_the_check: range
     after: Counter[tuple[object, ...]]
     told_before: int
     messages: frozenset[str]
@@ -207,7 +205,6 @@ def usual_run(house: House) -> UndisturbedRun:
         assert night.live(patch).status is InvocationStatus.SUCCEEDED
     return UndisturbedRun(
         tuple(house.wire.calls),
-        night.of_the_check,
         all_of(house),
         before,
         told_first(house.messages()[before:]),
@@ -230,17 +227,16 @@ def test_a_run_of_which_a_stage_ends_at_a_call_comes_to_the_same_end(
 ) -> None:
     """But for a check that ends: nobody waits for it, and the message tells that."""
     for call in usual_run.calls[first - 1 :: 2 * EVERY]:
-        unchecked = call.number in usual_run.of_the_check
         house.restore(Stage.CREATE)
-        rule = house.wire.kill_at(call.number, after=True)
-        result = HouseNight(house).live(monkeypatch)
+        rule, night = house.wire.kill_at(call.number, after=True), HouseNight(house)
+        result = night.live(monkeypatch)
         assert rule.met == 1
-        ends_as = InvocationStatus.FAILED if unchecked else InvocationStatus.SUCCEEDED
+        ends_as = InvocationStatus.FAILED if night.unchecked else InvocationStatus.SUCCEEDED
         assert result.status is ends_as, call
         assert all_of(house) == usual_run.after, call
         told = house.messages()[usual_run.told_before :]
         assert len(told) == (2 if call.name == "sns.Publish" else 1), call
-        assert told_first(told) == (UNCHECKED if unchecked else usual_run.messages), call
+        assert told_first(told) == (UNCHECKED if night.unchecked else usual_run.messages), call
 
 
 # --- waiting -----------------------------------------------------------------------------------------------

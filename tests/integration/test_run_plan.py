@@ -120,14 +120,17 @@ class Execution:
                 continue
 
 
-def crashing(world: World, crashes: Mapping[Stage, int]) -> Functions:
+TIMED_OUT = "Task timed out after 900.00 seconds"
+
+
+def crashing(world: World, crashes: Mapping[Stage, int], why: str = TIMED_OUT) -> Functions:
     """The world's functions, of which some raise the first times that they are invoked."""
     left = dict(crashes)
 
     def invoke(stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         if left.get(stage, 0):
             left[stage] -= 1
-            raise StageCrashed("Task timed out after 900.00 seconds")
+            raise StageCrashed(why)
         return world.invoke(stage, payload)
 
     return invoke
@@ -277,6 +280,13 @@ class TestCrashes:
         world.notifier.publish = unsteady  # type: ignore[method-assign]
         assert Execution(world.invoke).run(world)["status"] == "ok"
         assert len(world.notifier.messages) == 1
+
+    @pytest.mark.parametrize("stage", [Stage.COPY, Stage.PRUNE, Stage.CHECK])
+    def test_a_function_that_ends_without_a_word_is_told_of_too(self, stage: Stage) -> None:
+        world = a_world()
+        with pytest.raises(RunFailed, match="PARTIAL"):
+            Execution(crashing(world, {stage: 99}, why="")).run(world)
+        assert "AWS does not say why" in world.notifier.messages[0].text
 
 
 class TestTheLookAtTheEnd:

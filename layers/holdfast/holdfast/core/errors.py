@@ -50,7 +50,11 @@ class RunFailed(HoldfastError):
 
 
 class StageCrashed(HoldfastError):
-    """A stage that could not do its work at all: its function raised, ran out of time or was not run."""
+    """A stage that could not do its work at all: its function raised, ran out of time or was not run. It
+    always has a text: AWS may tell nothing of a function that it ended, and no reason would read as none."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why.strip() or "its function ended, and AWS does not say why")
 
 
 class ProviderError(HoldfastError):
