@@ -52,9 +52,11 @@ def test_entering_takes_the_users_aws_away(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_no_process_outlives_a_cloud(number: signal.Signals) -> None:
-    """Killed, or stopped by Ctrl-C."""
+    """Killed, or stopped by Ctrl-C, which a shell's background jobs ignore unless they say otherwise."""
     program = (
-        "from local.cloud import Cloud\nwith Cloud() as c:\n print(c.moto.process.pid, flush=True)\n input()"
+        "import signal\nfrom local.cloud import Cloud\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with Cloud() as c:\n print(c.moto.process.pid, flush=True)\n input()"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
