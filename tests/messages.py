@@ -14,26 +14,30 @@ MOST_BYTES_OF_SNS = 262_144
 MOST_ATTRIBUTES = 10
 """More of them SNS does not pass on to a queue."""
 
-SCHEMA = Path(__file__).parents[1] / "docs" / "message.schema.json"
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMA = DOCS / "message.schema.json"
+RESTORE_SCHEMA = DOCS / "restore.schema.json"
+OF_A_RESTORE = "holdfast.restore/1"
 
 
 @cache
-def validator(what: str = "message") -> Draft202012Validator:
-    """Of a `message`, a `record` or an `answer`."""
-    schema = json.loads(SCHEMA.read_text()) | {"$ref": f"#/$defs/{what}"}
+def validator(what: str = "message", file: Path = SCHEMA) -> Draft202012Validator:
+    """Of a `message`, a `record` or an `answer`; of a restore's `message` or `document` by its own file."""
+    schema = json.loads(file.read_text()) | {"$ref": f"#/$defs/{what}"}
     return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
-def check_data(data: Mapping[str, Any], what: str = "message") -> None:
+def check_data(data: Mapping[str, Any], what: str = "message", file: Path = SCHEMA) -> None:
     """Raises `AssertionError` with what the schema has against it."""
-    wrong = next(validator(what).iter_errors(dict(data)), None)
+    wrong = next(validator(what, file).iter_errors(dict(data)), None)
     assert wrong is None, f"{wrong.json_path}: {wrong.message[:500]}"
 
 
 def check(message: Message) -> None:
     """Raises `AssertionError` when it is not as documented, or SNS would not take it."""
     data = json.loads(message.data)
-    check_data(data)
+    is_of_run = data["schema"] != OF_A_RESTORE
+    check_data(data, file=SCHEMA if is_of_run else RESTORE_SCHEMA)
     assert 0 < len(message.subject) < 100
     assert message.subject.isprintable()
     assert message.subject.isascii()
@@ -43,13 +47,13 @@ def check(message: Message) -> None:
         len(name.encode()) + len(b"String") + len(one.encode()) for name, one in message.attributes.items()
     ]
     assert sum(sizes) <= MOST_BYTES_OF_SNS
-    assert set(message.attributes) == {"status", "plan", "schema", "news"}
+    named = {"status", "plan", "schema"} if is_of_run else {"status", "schema"}
+    assert set(message.attributes) == named | {"news"}
     assert len(message.attributes) <= MOST_ATTRIBUTES
     assert all(message.attributes.values())
-    assert {name: message.attributes[name] for name in ("status", "plan", "schema")} == {
-        name: data[name] for name in ("status", "plan", "schema")
-    }
-    check_chat(message.chat)
+    assert {name: message.attributes[name] for name in named} == {name: data[name] for name in named}
+    if is_of_run:
+        check_chat(message.chat)
 
 
 def check_chat(chat: str) -> None:

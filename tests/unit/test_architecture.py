@@ -26,11 +26,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "page": {"page", "core"},
     "settings": {"core"},
     "events": {"plans", "core"},
+    "restore_events": {"events", "core"},
     "gauges": {"core"},
     "telemetry": {"gauges", "core"},
     "stage": {"telemetry", "usecases", "ports", "core"},
     "bootstrap": {"adapters", "page", "plans", "holds", "prices", "settings", "ports", "core"},
-    "functions": {"bootstrap", "usecases", "events", "stage"},
+    "functions": {"bootstrap", "usecases", "events", "restore_events", "stage"},
 }
 RULES: Mapping[str, str] = {
     "core": "the core imports the standard library and itself only",

@@ -29,7 +29,7 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = (), run:
     `hint`, `at`. An EventBridge event may wrap the request as its `detail`. Raises `RequestError` with the
     mistakes. A posture that cannot be understood is none: it must not cost people their message.
     """
-    body, time = _unwrapped(event)
+    body, time = unwrapped(event)
     allowed = (*_KEYS, *also)
     mistakes = [
         f"{key}: not a key of this function; allowed are {', '.join(allowed)}"
@@ -67,7 +67,7 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = (), run:
     if not isinstance(unchecked, str):
         mistakes.append(f"unchecked: {shown(unchecked)} is not allowed; give a sentence")
     glance, unfit = _glance(body.get("posture"))
-    at, untimely = _instant(body.get("at"), now)
+    at, untimely = instant_of(body.get("at"), now)
     mistakes += untimely
     if mistakes:
         raise RequestError("the event cannot be used: " + joined(mistakes))
@@ -89,7 +89,7 @@ def parse_request(event: object, now: datetime, also: tuple[str, ...] = (), run:
 def parse_check(event: object, now: datetime, run: str = "") -> CheckRequest:
     """What an event asks `check_recovery_points`: how everything stands `at` an instant, else at the event's
     own `time`, else `now`. A run that asks gives its `plan` and `slot`. Raises `RequestError`."""
-    body, time = _unwrapped(event)
+    body, time = unwrapped(event)
     mistakes = [
         f"{key}: not a key of this function; allowed are {', '.join(_CHECK_KEYS)}"
         for key in sorted(map(str, set(body) - set(_CHECK_KEYS)))
@@ -102,7 +102,7 @@ def parse_check(event: object, now: datetime, run: str = "") -> CheckRequest:
         mistakes.append(f"slot: {shown(slot)} is no time; give one in UTC such as '2026-11-22T02:00:00Z'")
     if bool(plan) != (slot is not None):
         mistakes.append("plan and slot: give both, of the run that asks, or none")
-    at, untimely = _instant(body.get("at", time), now)
+    at, untimely = instant_of(body.get("at", time), now)
     mistakes += [*untimely, *_mistakes_of_run(body.get("run", ""))]
     if mistakes:
         raise RequestError("the event cannot be used: " + joined(mistakes))
@@ -124,7 +124,7 @@ def _glance(given: object) -> tuple[Glance | None, str]:
         return None, f"its answer cannot be understood: {shown(given)}"
 
 
-def _instant(given: object, now: datetime) -> tuple[datetime | None, list[str]]:
+def instant_of(given: object, now: datetime) -> tuple[datetime | None, list[str]]:
     if given is None:
         return None, []
     at = parse_slot(given) if isinstance(given, str) else None
@@ -141,7 +141,7 @@ def _mistakes_of_run(given: object) -> list[str]:
     return [f"run: {shown(given)} is no id of a run; give at most 128 of letters, digits and '_.:-'"]
 
 
-def _unwrapped(event: object) -> tuple[Mapping[str, Any], object]:
+def unwrapped(event: object) -> tuple[Mapping[str, Any], object]:
     """The request in an event, and the event's own time when EventBridge wrapped it."""
     body: object = event
     time: object = None

@@ -16,6 +16,18 @@ from holdfast.core.holds import Hold
 from holdfast.core.model import Backup, CopyLaws, CopySettings, Mark, Plan, Resource, Retention
 from holdfast.core.posture import Drill, Posture
 from holdfast.core.report import Report, Stage
+from holdfast.core.restoring import (
+    Configuration,
+    Filled,
+    Found,
+    Pick,
+    Restore,
+    Settings,
+    Settled,
+    Target,
+    Wanted,
+    Window,
+)
 from holdfast.core.told import Told
 
 type Deadline = Callable[[], float]
@@ -84,6 +96,54 @@ class Copier(Protocol):
         `KeyUnusable` and `Unprepared` when a person has to act first; `OutOfReach` when it is too late for
         this one.
         """
+
+
+class Restorer(Protocol):
+    """A kind of which a backup, or point-in-time recovery, can be made a new resource again. Nothing here
+    changes a resource that bears no `core.restoring.RESTORE_TAG`, or deletes one."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def mistakes(self, given: Settings) -> Sequence[str]:
+        """What is wrong with the settings of a request, each as `settings.Name: … give …`."""
+
+    def configuration(self, arn: str) -> Configuration | None:
+        """The settings of a resource as it stands, by AWS's own names; `None` when it is gone. A setting that
+        it does not have is not in them, and what cannot be read does not hide the others."""
+
+    def window(self, arn: str) -> Window | None:
+        """What point-in-time recovery has of it; `None` when it is off, or the resource gone."""
+
+    def look(self, target: Target) -> Found | None:
+        """What stands under the target's name; `None` when nothing does."""
+
+    def begin(self, pick: Pick, target: Target, wanted: Wanted) -> None:
+        """Start making it. Raises `AlreadyExists` when the name is taken, and `Unprepared` when a person has
+        to act first."""
+
+    def fill(self, pick: Pick, target: Target, filled: Filled, deadline: Deadline) -> Filled:
+        """Put the changes of an export's increments on top, as far as there is time for: all are there when
+        `done` is `total`. Of anything else there are none."""
+
+    def settle(self, target: Target, found: Found, wanted: Wanted) -> Settled:
+        """Bring back what AWS did not: safe to repeat, and never more than `found`, which is ready."""
+
+
+class RestoreStore(Protocol):
+    """Where restores are kept, by the ids of their requests."""
+
+    def load(self, request: str) -> Restore | None:
+        """Raises `ProviderError` when there is one that cannot be read."""
+
+    def begin(self, restore: Restore) -> Restore:
+        """Keep it, unless one of its request is kept; the one that is kept now."""
+
+    def save(self, restore: Restore) -> None:
+        """Keep it in the place of what was kept of its request."""
+
+    def address(self, request: str) -> str:
+        """Where that is."""
 
 
 class Quotas(Protocol):
@@ -215,17 +275,21 @@ class Chat(Protocol):
     def tell(self, message: Message) -> None: ...
 
 
-class RunContext(Protocol):
-    """What a durable run can do. Each result is remembered, and not asked for again when the run resumes."""
+class Steps(Protocol):
+    """What a durable function can do. Each result is remembered, and not asked for again when it resumes."""
 
     def step(self, name: str, work: Callable[[], dict[str, object]]) -> dict[str, object]:
         """Do something small in place. `work` may run again after a crash, and should not raise."""
 
-    def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
-        """Run a stage's function to its end; its summary. Raises `StageCrashed` when it raised."""
-
     def wait(self, seconds: int) -> None:
         """Let time pass without being billed for it."""
+
+
+class RunContext(Steps, Protocol):
+    """What a run can do besides."""
+
+    def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
+        """Run a stage's function to its end; its summary. Raises `StageCrashed` when it raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +322,15 @@ class PrunePorts:
     hold_lists: Mapping[str, HoldList]
     records: RecordStore
     quotas: Quotas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePorts:
+    """What restoring needs. Both mappings are by kind of resource."""
+
+    providers: Mapping[str, Provider]
+    restorers: Mapping[str, Restorer]
+    restores: RestoreStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

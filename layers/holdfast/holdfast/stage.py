@@ -12,6 +12,7 @@ from holdfast.core.model import CheckRequest, Request
 from holdfast.core.naming import format_slot
 from holdfast.core.posture import Posture
 from holdfast.core.report import Report, Stage
+from holdfast.core.restoring import Restore, RestoreRequest
 from holdfast.core.usage import Usage
 from holdfast.ports import Deadline, RecordStore
 from holdfast.telemetry import follow, tell, tell_posture
@@ -49,6 +50,19 @@ def begin_check(request: CheckRequest, logger: Logger) -> None:
     """As `begin`, for the check, which is of no plan and slot of its own."""
     logger.append_keys(run=request.run, stage=str(Stage.CHECK))
     logger.info("began")
+
+
+def begin_restore(request: RestoreRequest, logger: Logger) -> None:
+    """As `begin`, for a restore, which is of no plan and slot."""
+    logger.append_keys(run=request.id, stage="restore", resource=request.resource, dry_run=request.dry_run)
+    logger.info("began")
+
+
+def tell_restore(restore: Restore, logger: Logger) -> Restore:
+    """Log how far a restore is; the same restore."""
+    told = {"act": "restore", "state": str(restore.state), "reason": restore.reason, "backup": restore.arn}
+    logger.info("looked", extra=told)
+    return restore
 
 
 def finish(

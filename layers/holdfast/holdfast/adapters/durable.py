@@ -15,18 +15,11 @@ from holdfast.core.errors import SettingsError, StageCrashed
 from holdfast.core.report import Stage
 
 
-class DurableRun:
-    """`ports.RunContext`: every result is a checkpoint that AWS keeps, and is replayed after a crash."""
+class DurableSteps:
+    """`ports.Steps`: every result is a checkpoint that AWS keeps, and is replayed after a crash."""
 
-    def __init__(self, context: DurableContext, functions: Mapping[str, str]) -> None:
-        """`functions` has the alias to invoke of each stage, by the stage's name."""
-        missing = [str(stage) for stage in Stage if not functions.get(stage)]
-        if missing:
-            raise SettingsError(
-                f"no function is named for the stages {', '.join(missing)} (see template.yaml)"
-            )
+    def __init__(self, context: DurableContext) -> None:
         self._context = context
-        self._functions = functions
 
     @property
     def id(self) -> str:
@@ -44,6 +37,23 @@ class DurableRun:
         config = StepConfig(retry_strategy=RetryPresets.none())
         return self._context.step(lambda _: work(), name=name, config=config)
 
+    def wait(self, seconds: int) -> None:
+        self._context.wait(Duration.from_seconds(seconds))
+
+
+class DurableRun(DurableSteps):
+    """`ports.RunContext`."""
+
+    def __init__(self, context: DurableContext, functions: Mapping[str, str]) -> None:
+        """`functions` has the alias to invoke of each stage, by the stage's name."""
+        super().__init__(context)
+        missing = [str(stage) for stage in Stage if not functions.get(stage)]
+        if missing:
+            raise SettingsError(
+                f"no function is named for the stages {', '.join(missing)} (see template.yaml)"
+            )
+        self._functions = functions
+
     def invoke(self, stage: Stage, payload: Mapping[str, object]) -> dict[str, object]:
         try:
             answer: object = self._context.invoke(self._functions[stage], dict(payload), name=str(stage))
@@ -60,6 +70,3 @@ class DurableRun:
         told = {"act": f"invoke {stage}", "state": "failed", "invoked": str(stage), "reason": why}
         self._context.logger.error("crashed", extra=told)
         return StageCrashed(why)
-
-    def wait(self, seconds: int) -> None:
-        self._context.wait(Duration.from_seconds(seconds))

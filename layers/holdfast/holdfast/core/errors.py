@@ -45,6 +45,10 @@ class SettingsError(HoldfastError):
     """An environment variable that is missing or has no usable value."""
 
 
+class RestoreRefused(HoldfastError):
+    """A restore that cannot be done as it was asked for. The text names the way that would work."""
+
+
 class RunFailed(HoldfastError):
     """A run that ended with something missing. Raised after its report went out."""
 
