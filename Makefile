@@ -64,6 +64,12 @@ invoke: build ## Call a function in it: make invoke FUNCTION=create_backups EVEN
 		echo 'usage: make invoke FUNCTION=create_backups EVENT=events/nightly.json'; exit 2; }
 	$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
+.PHONY: restore
+restore: build ## Restore something in it: make restore RESOURCE=orders TO=orders-again (AT=latest, BACKUP=, REGION=us-west-2)
+	@test -n "$(RESOURCE)" || { echo 'usage: make restore RESOURCE=orders TO=orders-again'; exit 2; }
+	$(PYTHON) -m local.restoring "$(RESOURCE)" $(if $(TO),--to "$(TO)") $(if $(AT),--at "$(AT)") \
+		$(if $(BACKUP),--backup "$(BACKUP)") $(if $(REGION),--region "$(REGION)")
+
 # An example without FILE. docs/cost.md says how to write the files.
 .PHONY: estimate
 estimate: .venv/made ## What protecting data will cost a month: make estimate FILE=mine.json (PLAN=, PRICES=)

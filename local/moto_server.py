@@ -7,7 +7,7 @@ python -m local.moto_server --port <port>
 import argparse
 import os
 
-from local import accounts, cloudformation, ebs, exports, mail, sandbox, slow_copies
+from local import accounts, cloudformation, databases, ebs, exports, mail, sandbox, slow_copies, tables
 from local.authority import enforcement
 from local.weather import dynamodb as slow_tables
 from local.weather import ebs as slow_volumes
@@ -22,6 +22,8 @@ def teach(weather: Weather) -> None:
     cloudformation.teach()
     ebs.teach()
     exports.teach()
+    tables.teach()
+    databases.teach()
     slow_copies.teach()
     mail.deliver()
     enforcement.teach()

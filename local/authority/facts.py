@@ -124,6 +124,17 @@ def rds_snapshot(account: str, region: str, kind: str, name: str) -> Thing:
     return Thing(tags=_tags(found.tags), key=customers_key(key, account, region))
 
 
+def rds_database(account: str, region: str, kind: str, name: str) -> Thing:
+    """An instance or a cluster; `kind` as ARNs have it: `db` or `cluster`. Nothing when there is none."""
+    backend = rds_backends[account][region]
+    standing: Mapping[str, Any] = backend.clusters if kind == "cluster" else backend.databases
+    found = standing.get(name)
+    if found is None:
+        return NOTHING
+    key = str(found.kms_key_id or "") if found.storage_encrypted else ""
+    return Thing(tags=_tags(found.tags), key=customers_key(key, account, region))
+
+
 def ebs_snapshot(region: str, id_: str) -> Thing:
     """A snapshot of whichever account: its ARN names none."""
     for account in list(ec2_backends):
@@ -175,6 +186,14 @@ def table_key(arn: str) -> str:
     table = dynamodb_backends[account][region].tables.get(name.partition("/")[2])
     asked = (table.sse_specification if table else None) or {}
     return customers_key(str(asked.get("KMSMasterKeyId", "")), account, region)
+
+
+def table_tags(arn: str) -> Mapping[str, str]:
+    if not arn.startswith("arn:"):
+        return {}
+    _, _, _, region, account, name = arn.split(":", 5)
+    table = dynamodb_backends[account][region].tables.get(name.partition("/")[2])
+    return _tags(table.tags) if table else {}
 
 
 def key_arn(named: str, account: str, region: str) -> str:

@@ -20,6 +20,7 @@ class UnknownError(Exception):
 
 
 _KEYS = (
+    "application-autoscaling:service-namespace",
     "aws:PrincipalArn",
     "aws:RequestTag/",
     "aws:ResourceAccount",
@@ -30,6 +31,7 @@ _KEYS = (
     "ec2:Add/userId",
     "ec2:CreateAction",
     "ec2:ResourceTag/",
+    "iam:PassedToService",
     "kms:GrantIsForAWSResource",
     "kms:ViaService",
     "s3:prefix",

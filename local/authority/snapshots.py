@@ -97,9 +97,11 @@ def _snapshot_of(action: str, kind: str, id_: str) -> Row:
 
 def _rds_tags(action: str) -> Row:
     def row(asked: Asked) -> Iterator[Check]:
-        yield Check(
-            action=action, resource=asked["ResourceName"], context=request_tags(asked.given("Tags") or ())
-        )
+        _, _, _, region, account, kind, name = asked["ResourceName"].split(":", 6)
+        find = facts.rds_snapshot if kind.endswith("snapshot") else facts.rds_database
+        tags = find(account, region, kind, name).tags
+        context = request_tags(asked.given("Tags") or ()) | resource_tags(tags, "aws")
+        yield Check(action=action, resource=asked["ResourceName"], context=context)
 
     return row
 
@@ -184,9 +186,15 @@ def _ec2_tags(action: str) -> Row:
 
     def row(asked: Asked) -> Iterator[Check]:
         for id_ in asked.given("Resources") or ():
-            thing = facts.ebs_snapshot(asked.call.region, id_)
-            context = request_tags(asked.given("Tags") or ()) | resource_tags(thing.tags, "aws", "ec2")
-            yield Check(action=action, resource=asked.ebs(id_), context=context)
+            is_volume = id_.startswith("vol-")
+            tags = (
+                facts.ec2_tags(asked.account, asked.call.region, id_)
+                if is_volume
+                else facts.ebs_snapshot(asked.call.region, id_).tags
+            )
+            context = request_tags(asked.given("Tags") or ()) | resource_tags(tags, "aws", "ec2")
+            resource = asked.arn("ec2", f"volume/{id_}") if is_volume else asked.ebs(id_)
+            yield Check(action=action, resource=resource, context=context)
 
     return row
 

@@ -7,7 +7,7 @@ without a row is denied: a new call needs its row here.
 
 from collections.abc import Iterator, Mapping
 
-from local.authority import facts, snapshots
+from local.authority import facts, restores, snapshots
 from local.authority.asked import Asked, Check, Row, on, through, without_resources
 from local.authority.calls import Call
 
@@ -190,14 +190,10 @@ _FORBIDDEN: Mapping[str, tuple[str, str]] = {
     "dynamodb:GetItem": ("dynamodb", "table/{TableName}"),
     "dynamodb:PutItem": ("dynamodb", "table/{TableName}"),
     "dynamodb:Query": ("dynamodb", "table/{TableName}"),
-    "dynamodb:RestoreTableFromBackup": ("dynamodb", "table/{TargetTableName}"),
     "dynamodb:Scan": ("dynamodb", "table/{TableName}"),
-    "dynamodb:UpdateContinuousBackups": ("dynamodb", "table/{TableName}"),
-    "dynamodb:UpdateTable": ("dynamodb", "table/{TableName}"),
     "ebs:GetSnapshotBlock": ("ebs", "snapshot/{SnapshotId}"),
     "ebs:ListSnapshotBlocks": ("ebs", "snapshot/{SnapshotId}"),
     "ec2:AttachVolume": ("ec2", "volume/{VolumeId}"),
-    "ec2:CreateVolume": ("ec2", "volume/*"),
     "ec2:DeleteVolume": ("ec2", "volume/{VolumeId}"),
     "ec2:TerminateInstances": ("ec2", "instance/*"),
     "iam:AttachRolePolicy": ("iam", "role/{RoleName}"),
@@ -207,9 +203,6 @@ _FORBIDDEN: Mapping[str, tuple[str, str]] = {
     "lambda:UpdateFunctionConfiguration": ("lambda", "function:{FunctionName}"),
     "rds:DeleteDBCluster": ("rds", "cluster:{DBClusterIdentifier}"),
     "rds:DeleteDBInstance": ("rds", "db:{DBInstanceIdentifier}"),
-    "rds:ModifyDBCluster": ("rds", "cluster:{DBClusterIdentifier}"),
-    "rds:ModifyDBInstance": ("rds", "db:{DBInstanceIdentifier}"),
-    "rds:RestoreDBInstanceFromDBSnapshot": ("rds", "db:{DBInstanceIdentifier}"),
     "rds:StopDBInstance": ("rds", "db:{DBInstanceIdentifier}"),
     "s3:DeleteBucket": ("s3", "{Bucket}"),
     "s3:PutBucketPolicy": ("s3", "{Bucket}"),
@@ -221,6 +214,7 @@ than this in AWS. It is denied with the first."""
 ROWS: Mapping[str, Row] = {
     **{action: on(action, service, resource) for action, (service, resource) in _FORBIDDEN.items()},
     **snapshots.ROWS,
+    **restores.ROWS,
     "dynamodb:CreateBackup": on("dynamodb:CreateBackup", "dynamodb", "table/{TableName}"),
     "dynamodb:DeleteBackup": _by_arn("dynamodb:DeleteBackup", "BackupArn"),
     "dynamodb:DescribeExport": _by_arn("dynamodb:DescribeExport", "ExportArn"),

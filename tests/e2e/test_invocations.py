@@ -16,9 +16,10 @@ from local.paths import EVENTS
 from local.sandbox import COPY_REGION, HOME_REGION
 from tests.e2e.recorder import recorded_calls
 
-CHECK = "check_recovery_points"
-OF_PLANS = [one for one in invoke.functions_for(EVENTS / "nightly.json") if one != CHECK]
-"""The check looks at all plans at once: of an event that names a plan alone it says so."""
+CHECK, RESTORE = "check_recovery_points", "restore"
+OF_PLANS = [one for one in invoke.functions_for(EVENTS / "nightly.json") if one not in (CHECK, RESTORE)]
+"""The check looks at all plans at once, a restore is of none: of an event that names a plan alone they say
+so."""
 
 CALLS = [
     (event, name)
@@ -29,10 +30,16 @@ CALLS = [
 
 @pytest.mark.parametrize(("event", "function"), CALLS, ids=[f"{e.stem}-{f}" for e, f in CALLS])
 def test_an_event_is_answered(house: House, event: Path, function: str) -> None:
-    answer = invoke.invoke(house.cloud.clients, house.stack.name, function, invoke.read_event(event))
+    payload = invoke.read_event(event)
+    if function == RESTORE:  # what is made would stay for the others
+        payload = json.dumps({**json.loads(payload), "dry_run": True}).encode()
+    answer = invoke.invoke(house.cloud.clients, house.stack.name, function, payload)
     assert not answer.error, answer.payload
     told = json.loads(answer.payload)
-    if function == CHECK:
+    if function == RESTORE:
+        assert told["state"] in ("planned", "refused"), told
+        assert told["reason"]
+    elif function == CHECK:
         assert told["posture"]["at"] == told["at"] == json.loads(event.read_text()).get("at", told["at"])
         assert told["posture"]["problems"] == []
     else:

@@ -54,7 +54,7 @@ from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
 from holdfast.usecases.publish import publish_report
 from holdfast.usecases.run import run_plan
-from local import accounts, ebs, exports
+from local import accounts, databases, ebs, exports, tables
 from tests.fakes import ACCOUNT, AWAY, HOME
 from tests.faults.furniture import BUCKET, EXPORTS, HOLDS, PLANS, TOPIC, VAULT_ACCOUNT, VAULT_ROLE, Things
 from tests.faults.truth import Standing, standing
@@ -175,7 +175,7 @@ class House:
         """A house in which the two earlier nights are over. One at a time in a process; leave it before
         another `mock_aws` begins."""
         with _patience() as patch, mock_aws():
-            for lesson in (accounts, ebs, exports):
+            for lesson in (accounts, ebs, exports, tables, databases):
                 lesson.teach()
             sessions = _Sessions(_Session(region_name=HOME))
             patch.setattr(accounts_module, "boto3", SimpleNamespace(Session=sessions.other))

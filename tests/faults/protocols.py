@@ -69,6 +69,12 @@ _SERVICES: Mapping[str, _Words] = {
         expiry=_JSON.expiry,
         internal="KMSInternalException",
     ),
+    "application-autoscaling": _Words(
+        throttling=_JSON.throttling,
+        denial=_JSON.denial,
+        expiry=_JSON.expiry,
+        internal="InternalServiceException",
+    ),
     "resourcegroupstaggingapi": _Words(
         throttling=("ThrottledException", 400),
         denial=_JSON.denial,

@@ -296,6 +296,15 @@ class TestOnce:
         theirs.made_of, theirs.created = a_backup(NIGHT, TABLE).arn, ASKED - timedelta(hours=1)
         assert world.restore().state is RestoreState.REFUSED
 
+    def test_a_thing_that_another_stack_s_restore_of_the_same_id_made(self) -> None:
+        world = RestoreWorld()
+        world.cloud.faults["begin"] = unheard
+        began = world.look()
+        world.cloud.faults.clear()
+        theirs = world.cloud.somebody_makes(began.to)
+        theirs.request, theirs.made_of = "worst-day", f"{TABLE}-of-others/backup/1"
+        assert world.restore().state is RestoreState.REFUSED
+
 
 class TestTrouble:
     @pytest.mark.parametrize("call", ["load", "backups", "configuration", "look", "begin", "settle", "save"])

@@ -12,6 +12,7 @@ from holdfast.core.errors import RequestError
 from holdfast.core.glance import Glance, Standing
 from holdfast.core.model import CheckRequest, Request
 from holdfast.events import parse_check, parse_request
+from holdfast.restore_events import parse_restore
 from tests.builders import NIGHT
 from tests.unit.test_plans import json_values
 
@@ -257,6 +258,8 @@ class TestFiles:
         function, event = path.name.split(".")[0], json.loads(path.read_text())
         if function == "check_recovery_points":
             assert parse_check(event, NOW).at <= NOW
+        elif function == "restore":
+            assert parse_restore(event, datetime.now(UTC), "us-east-1", "run").kind
         else:
             assert parse_request(event, NOW, also=KEYS_OF.get(function, ())).plan == "nightly"
 

@@ -19,6 +19,7 @@ from tests.fakes import KINDS as FAKE_KINDS
 ROOT = Path(__file__).parents[2]
 ADAPTERS = ROOT / "layers" / "holdfast" / "holdfast" / "adapters"
 READ, CREATE, PRUNE, CHECK = "StagePolicy", "CreateBackupsRole", "PruneBackupsRole", "CheckPointsRole"
+RESTORE = "RestoreTablesPolicy or RestoreDatabasesPolicy"
 COPY = "CopyPolicy or ExportsWritePolicy"
 """Which one, is the kind's own: what is exported is not copied."""
 
@@ -67,7 +68,7 @@ def what_is_missing(
     contract: Sequence[str],
 ) -> list[str]:
     """What a kind lacks, in sentences."""
-    roles = [READ, CREATE, PRUNE, CHECK, *([COPY] if kind in copiers else [])]
+    roles = [READ, CREATE, PRUNE, CHECK, RESTORE, *([COPY] if kind in copiers else [])]
     word = kind.capitalize()
     wanted = {
         f"adapters/{kind}.py": f"{kind}.py" in files,
@@ -118,6 +119,7 @@ def test_a_kind_that_nobody_wrote_lacks_everything() -> None:
         "efs lacks a statement Efs… in CreateBackupsRole of template.yaml",
         "efs lacks a statement Efs… in PruneBackupsRole of template.yaml",
         "efs lacks a statement Efs… in CheckPointsRole of template.yaml",
+        "efs lacks a statement Efs… in RestoreTablesPolicy or RestoreDatabasesPolicy of template.yaml",
     ]
 
 
@@ -126,7 +128,7 @@ def test_each_part_that_is_taken_away_is_missed(kind: str) -> None:
     assert missing(kind, files=["calls.py"]) == [f"{kind} lacks adapters/{kind}.py"]
     assert missing(kind, providers={}) == [f"{kind} lacks its entry in App.providers"]
     assert missing(kind, contract=[]) == [f"{kind} lacks its line in tests/contract/kinds.py"]
-    for role in (CREATE, PRUNE, CHECK, *([COPY] if kind in APP.copiers else [])):
+    for role in (CREATE, PRUNE, CHECK, RESTORE, *([COPY] if kind in APP.copiers else [])):
         resources = deepcopy(TEMPLATE["Resources"])
         for document in documents(resources, role):
             document["Statement"] = [

@@ -72,5 +72,15 @@ def test_each_loss_has_its_reason() -> None:
     }
 
 
+def test_a_problem_of_what_the_source_does_not_name_is_told_too() -> None:
+    [told] = compare(having({}), having({}), {}, {"Instances": "not permitted"})
+    assert (told.name, told.fate, told.reason) == ("Instances", Fate.NOT_POSSIBLE, "not permitted")
+
+
+def test_nor_does_a_source_that_has_none_hide_it() -> None:
+    [told] = compare(having({"Instances": []}), having({"Instances": []}), {}, {"Instances": "not permitted"})
+    assert (told.fate, told.reason) == (Fate.NOT_POSSIBLE, "not permitted")
+
+
 def test_what_could_not_be_read_of_the_source_and_is_given_is_no_loss() -> None:
     assert fates(having({}, D="AccessDenied"), having({"D": 1}), {"D": 1}, {}) == {"D": Fate.CHANGED}

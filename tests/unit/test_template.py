@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from holdfast.core.model import HOLD_TAG, KeepPolicy, Origin
+from holdfast.core.model import HOLD_TAG, PLAN_TAG, KeepPolicy, Origin
 from holdfast.core.naming import STACK_TAG
+from holdfast.core.restoring import PATIENCE, RESTORE_TAG
 from holdfast.events import parse_request
 from holdfast.plans import PlanLimits, parse_plan
 from holdfast.settings import read_settings
@@ -47,12 +48,19 @@ FUNCTIONS = {
     "PruneBackupsFunction": "prune_backups",
     "CheckRecoveryPointsFunction": "check_recovery_points",
     "PublishReportFunction": "publish_report",
+    "RestoreFunction": "restore",
 }
-CHECK_ROLE = "CheckPointsRole"
+CHECK_ROLE, RESTORE_ROLE = "CheckPointsRole", "RestoreRole"
 LAMBDA_ROLES = {name.replace("Function", "Role").replace("CheckRecovery", "Check") for name in FUNCTIONS}
 WITHOUT_RESOURCES = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
     "dynamodb:ListBackups",
+    "dynamodb:ListContributorInsights",
+    "dynamodb:ListImports",
     "dynamodb:ListTables",
+    "ec2:DescribeAvailabilityZones",
     "ec2:DescribeInstances",
     "ec2:DescribeSnapshots",
     "ec2:DescribeVolumes",
@@ -241,7 +249,8 @@ class TestRoles:
                 "ec2:CreateSnapshots",
                 "rds:CreateDBClusterSnapshot",
                 "rds:CreateDBSnapshot",
-            }
+            },
+            RESTORE_ROLE: {"ec2:CreateVolume", "logs:CreateLogGroup", "rds:CreateDBInstance"},
         }
 
     def test_only_copy_backups_may_copy(self) -> None:
@@ -256,7 +265,8 @@ class TestRoles:
             "rds:ModifyDBClusterSnapshotAttribute",
             "rds:ModifyDBSnapshotAttribute",
         }
-        assert roles_with("Modify") == {"CopyBackupsRole": shares}
+        changes = {"rds:ModifyDBCluster", "rds:ModifyDBInstance"}
+        assert roles_with("Modify") == {"CopyBackupsRole": shares, RESTORE_ROLE: changes}
         for each in statements(LARGEST, "CopyBackupsRole"):
             if str(each["Action"]) in shares:
                 ec2 = str(each["Action"]).startswith("ec2")
@@ -297,6 +307,7 @@ class TestRoles:
             ("CopyBackupsRole", "s3:PutObject"),
             ("CopyBackupsRole", "s3:PutObjectAcl"),
             ("PruneBackupsRole", "s3:DeleteObject"),
+            (RESTORE_ROLE, "s3:GetObject"),
         }
         anywhere = {
             role
@@ -304,7 +315,7 @@ class TestRoles:
             for each in statements(LARGEST, role)
             if "exports" in str(each["Resource"]) and each["Resource"] != mine
         }
-        assert anywhere == {"CopyBackupsRole", "PruneBackupsRole", CHECK_ROLE}  # to list
+        assert anywhere == {"CopyBackupsRole", "PruneBackupsRole", CHECK_ROLE, RESTORE_ROLE}  # to list
 
     def test_only_prune_backups_may_delete(self) -> None:
         assert roles_with("Delete") == {
@@ -314,11 +325,13 @@ class TestRoles:
                 "rds:DeleteDBClusterSnapshot",
                 "rds:DeleteDBSnapshot",
                 "s3:DeleteObject",
-            }
+            },
+            RESTORE_ROLE: {"dynamodb:DeleteItem"},  # AWS demands it of whoever restores a table
         }
 
-    def test_only_publish_report_may_publish(self) -> None:
-        assert roles_with("Publish") == {"PublishReportRole": {"sns:Publish"}}
+    def test_only_who_ends_something_may_publish(self) -> None:
+        may = {"sns:Publish"}
+        assert roles_with("Publish") == {"PublishReportRole": may, RESTORE_ROLE: may}
 
     def test_run_plan_touches_no_backup_and_no_record(self) -> None:
         services = {action.split(":")[0] for action in actions(Stack(), "RunPlanRole")}
@@ -426,6 +439,8 @@ class TestRoles:
         }
         for role in LAMBDA_ROLES:
             expected = asking if role in ("CreateBackupsRole", CHECK_ROLE) else set()
+            if role == RESTORE_ROLE:  # of the one that it is asked for
+                expected = asking - {"dynamodb:ListTables", "ec2:DescribeInstances", "tag:GetResources"}
             assert actions(LARGEST, role) & asking == expected
 
     def test_exports_go_to_a_bucket_of_this_account_alone(self) -> None:
@@ -436,7 +451,7 @@ class TestRoles:
             for each in statements(LARGEST, role)
             if "s3:::exports" in str(each["Resource"])
         ]
-        assert len(touching) == 5  # listed by three
+        assert len(touching) == 7  # listed by four
         for each in touching:
             assert each["Condition"]["StringEquals"] == {"aws:ResourceAccount": ACCOUNT}
 
@@ -457,6 +472,7 @@ class TestRoles:
         """Without that only their description can be read, which tells no secret."""
         services = {f"{service}.{region}" for service in ("rds", "ec2") for region in (HOME, AWAY)}
         services |= {f"dynamodb.{HOME}", f"s3.{AWAY}"}
+        restoring = services | {f"dynamodb.{AWAY}"}
         own_key = "<ReportKey.Arn>"
         for role in LAMBDA_ROLES:
             for each in statements(LARGEST, role):
@@ -465,7 +481,8 @@ class TestRoles:
                 if each["Action"] == "kms:DescribeKey":
                     continue
                 through = each["Condition"]["StringEquals"]["kms:ViaService"]
-                assert {one.removesuffix(".amazonaws.com") for one in through} <= services
+                allowed = restoring if role == RESTORE_ROLE else services
+                assert {one.removesuffix(".amazonaws.com") for one in through} <= allowed
 
     def test_x_ray_is_allowed_only_when_it_is_on(self) -> None:
         assert not any("xray" in one for role in LAMBDA_ROLES for one in actions(Stack(), role))
@@ -525,7 +542,7 @@ class TestFunctions:
         assert settings.vault_role == roles.get(file, "")
         assert settings.snapshot_quota is None
         assert settings.rds_calls_per_second == 5
-        assert settings.topic_arn == ("<ReportTopic>" if file == "publish_report" else "")
+        assert settings.topic_arn == ("<ReportTopic>" if file in ("publish_report", "restore") else "")
         reads_holds = file in ("prune_backups", "check_recovery_points")
         assert settings.holds_parameter == (f"/{STACK}/holds" if reads_holds else "")
         checks = file == "check_recovery_points"
@@ -545,6 +562,7 @@ class TestFunctions:
         own = {
             "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in stages},
             "publish_report": {"HOLDFAST_TOPIC_ARN", "HOLDFAST_CHAT_TOPIC_ARN"},
+            "restore": {"HOLDFAST_TOPIC_ARN"},
             "copy_backups": {"HOLDFAST_VAULT_ROLE"},
             "prune_backups": {"HOLDFAST_HOLDS_PARAMETER", "HOLDFAST_VAULT_ROLE"},
             "check_recovery_points": {
@@ -575,6 +593,107 @@ def environment(stack: Stack, function: str) -> dict[str, str]:
     return {**shared, **own}
 
 
+def is_demanded(each: Mapping[str, Any], key: str) -> bool:
+    """Whether a statement allows nothing where a condition key has no value."""
+    return bool(dict(each.get("Condition", {})).get("Null", {}).get(key) == "false")
+
+
+class TestRestore:
+    """What a restore may do, and to what."""
+
+    MAKES = (
+        "dynamodb:ImportTable",
+        "dynamodb:RestoreTableFromBackup",
+        "dynamodb:RestoreTableToPointInTime",
+        "ec2:CreateVolume",
+        "rds:CreateDBInstance",
+        "rds:RestoreDBClusterFromSnapshot",
+        "rds:RestoreDBClusterToPointInTime",
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        "rds:RestoreDBInstanceToPointInTime",
+    )
+
+    def of_restore(self, action: str) -> list[dict[str, Any]]:
+        return [each for each in statements(LARGEST, RESTORE_ROLE) if action in as_list(each["Action"])]
+
+    def test_nobody_else_may_make_a_resource(self) -> None:
+        for role in LAMBDA_ROLES:
+            assert actions(LARGEST, role) & set(self.MAKES) == (
+                set(self.MAKES) if role == RESTORE_ROLE else set()
+            )
+
+    def test_a_person_alone_starts_it_and_lambda_does_not_do_so_again(self) -> None:
+        function = Stack().resource("RestoreFunction")
+        assert "Events" not in function
+        assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+
+    def test_it_outlives_its_own_patience(self) -> None:
+        durable = Stack().resource("RestoreFunction")["DurableConfig"]
+        assert durable["ExecutionTimeout"] >= PATIENCE.total_seconds() + 24 * 3600
+
+    def test_it_keeps_its_own_progress(self) -> None:
+        [progress] = [each for each in statements(Stack(), RESTORE_ROLE) if "Durable" in str(each["Action"])]
+        assert progress["Resource"] == f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:{STACK}-restore:*"
+
+    def test_it_deletes_nothing(self) -> None:
+        for action in actions(LARGEST, RESTORE_ROLE) - {"dynamodb:DeleteItem"}:
+            assert not re.search("Delete|Remove|Untag|Terminate|Stop|Disable|Deregister|Revoke", action)
+        [items] = self.of_restore("dynamodb:DeleteItem")
+        assert items["Resource"] == f"arn:aws:dynamodb:{HOME}:{ACCOUNT}:table/*"
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            "dynamodb:PutResourcePolicy",
+            "dynamodb:UpdateContinuousBackups",
+            "dynamodb:UpdateContributorInsights",
+            "dynamodb:UpdateTable",
+            "dynamodb:UpdateTimeToLive",
+            "rds:ModifyDBCluster",
+            "rds:ModifyDBInstance",
+            "rds:RebootDBInstance",
+        ],
+    )
+    def test_it_changes_only_what_bears_its_tag(self, action: str) -> None:
+        for each in self.of_restore(action):
+            groups = all(re.search(":(og|pg|cluster-pg):", one) for one in as_list(each["Resource"]))
+            service = "ec2" if action.startswith("ec2") else "aws"
+            assert is_demanded(each, f"{service}:ResourceTag/{RESTORE_TAG}") or groups
+
+    @pytest.mark.parametrize("action", ["dynamodb:TagResource", "rds:AddTagsToResource"])
+    def test_it_takes_nothing_for_its_own_that_a_plan_protects(self, action: str) -> None:
+        for each in self.of_restore(action):
+            its_own = is_demanded(each, f"aws:ResourceTag/{RESTORE_TAG}")
+            marks = is_demanded(each, f"aws:RequestTag/{RESTORE_TAG}")
+            assert its_own or (marks and each["Condition"]["Null"][f"aws:ResourceTag/{PLAN_TAG}"] == "true")
+
+    @pytest.mark.parametrize("action", [one for one in MAKES if one.startswith("rds:")])
+    def test_what_it_makes_bears_the_tag_from_the_beginning(self, action: str) -> None:
+        [each] = self.of_restore(action)
+        assert is_demanded(each, f"aws:RequestTag/{RESTORE_TAG}")
+
+    def test_volumes_are_tagged_when_they_are_made_and_never_after(self) -> None:
+        [tagging] = self.of_restore("ec2:CreateTags")
+        assert tagging["Condition"] == {"StringEquals": {"ec2:CreateAction": "CreateVolume"}}
+        made = [one for one in self.of_restore("ec2:CreateVolume") if "volume/*" in str(one["Resource"])]
+        assert all(is_demanded(one, f"aws:RequestTag/{RESTORE_TAG}") for one in made)
+
+    def test_aws_has_room_for_its_policies(self) -> None:
+        """By IAM's quotas: 6,144 characters a managed policy, 10,240 all of a role's own, without blanks."""
+        sizes = {
+            name: len(json.dumps(each["PolicyDocument"], separators=(",", ":")))
+            for name, each in LARGEST.of_type("AWS::IAM::ManagedPolicy").items()
+        }
+        assert all(size <= 6144 for size in sizes.values()), sizes
+        attached = sum(
+            len(json.dumps(each, separators=(",", ":")))
+            for each in statements(LARGEST, RESTORE_ROLE)
+            if each["Sid"]
+            not in str([one["PolicyDocument"] for one in LARGEST.of_type("AWS::IAM::ManagedPolicy").values()])
+        )
+        assert attached <= 10240
+
+
 class TestRun:
     def test_what_is_invoked_asynchronously_has_a_dead_letter_queue(self) -> None:
         asynchronous = [
@@ -588,7 +707,11 @@ class TestRun:
             "Type": "SQS",
             "TargetArn": "<DeadLetterQueue.Arn>",
         }
-        for role in ("RunPlanRole", "ScheduleRole"):
+        assert Stack().resource("RestoreFunction")["DeadLetterQueue"] == {
+            "Type": "SQS",
+            "TargetArn": "<DeadLetterQueue.Arn>",
+        }
+        for role in ("RunPlanRole", "ScheduleRole", RESTORE_ROLE):
             [sending] = [each for each in statements(Stack(), role) if each["Action"] == "sqs:SendMessage"]
             assert sending["Resource"] == "<DeadLetterQueue.Arn>"
 
@@ -608,7 +731,7 @@ class TestRun:
             each for each in statements(Stack(), "RunPlanRole") if each["Action"] == "lambda:InvokeFunction"
         ]
         assert invoking["Resource"] == [
-            f"<{name}.Arn>:live" for name in FUNCTIONS if name != "RunPlanFunction"
+            f"<{name}.Arn>:live" for name in FUNCTIONS if name not in ("RunPlanFunction", "RestoreFunction")
         ]
 
     def test_it_keeps_its_own_progress(self) -> None:

@@ -37,7 +37,12 @@ def rules() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("rule", "prefix"),
-    [("RecordsExpire", "runs/"), ("PosturesExpire", "posture/"), ("DrillsExpire", "drills/")],
+    [
+        ("RecordsExpire", "runs/"),
+        ("PosturesExpire", "posture/"),
+        ("DrillsExpire", "drills/"),
+        ("RestoresExpire", "restores/"),
+    ],
 )
 def test_what_an_auditor_reads_stays_for_the_days_that_were_asked_for(rule: str, prefix: str) -> None:
     assert rules()[rule]["Prefix"] == prefix

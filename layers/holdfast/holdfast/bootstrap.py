@@ -12,19 +12,24 @@ import boto3
 
 from holdfast.adapters.accounts import Accounts, Keys
 from holdfast.adapters.aurora import AuroraBackups
+from holdfast.adapters.aurora_restore import AuroraRestorer
 from holdfast.adapters.calls import client_config
 from holdfast.adapters.dynamodb import DynamoDBBackups
 from holdfast.adapters.dynamodb_exports import DynamoDBExports
+from holdfast.adapters.dynamodb_restore import DynamoDBRestorer
 from holdfast.adapters.ebs import EbsBackups
+from holdfast.adapters.ebs_restore import EbsRestorer
 from holdfast.adapters.meter import Meter
 from holdfast.adapters.patience import Patience
 from holdfast.adapters.rds import RdsBackups
 from holdfast.adapters.rds_common import RdsRegions
+from holdfast.adapters.rds_restore import RdsRestorer
 from holdfast.adapters.s3_documents import Lock
 from holdfast.adapters.s3_page import S3Page
 from holdfast.adapters.s3_postures import S3Postures
 from holdfast.adapters.s3_records import READ_SECONDS as RECORD_READ_SECONDS
 from holdfast.adapters.s3_records import S3Records
+from holdfast.adapters.s3_restores import S3Restores
 from holdfast.adapters.s3_turns import RENEWAL_ATTEMPTS, RENEWAL_READ_SECONDS, S3Turns
 from holdfast.adapters.service_quotas import ServiceQuotas
 from holdfast.adapters.sns import SnsChat, SnsNotifier
@@ -54,6 +59,8 @@ from holdfast.ports import (
     PrunePorts,
     Quotas,
     RecordStore,
+    RestorePorts,
+    Restorer,
     Turns,
 )
 from holdfast.prices import load_prices
@@ -61,11 +68,12 @@ from holdfast.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
 
-    from holdfast.adapters.durable import DurableRun
+    from holdfast.adapters.durable import DurableRun, DurableSteps
 
 ANSWER_SECONDS = 2.0
 """What the last calls of an invocation, those that store its record, leave for its answer."""
@@ -105,6 +113,28 @@ class App:
     def groupers(self) -> Mapping[str, Grouper]:
         """The kinds of which several can be backed up together."""
         return {self._ebs.kind: self._ebs}
+
+    @cached_property
+    def restore_ports(self) -> RestorePorts:
+        return RestorePorts(
+            providers=self.providers,
+            restorers=self.restorers,
+            restores=S3Restores(client=self._s3, bucket=self.settings.bucket),
+        )
+
+    @cached_property
+    def restorers(self) -> Mapping[str, Restorer]:
+        """How a resource of each kind is made again of its backups."""
+        made: list[Restorer] = [
+            self._dynamodb_restorer,
+            RdsRestorer(regions=self._rds_regions),
+            AuroraRestorer(regions=self._rds_regions),
+            EbsRestorer(
+                clients=lambda place: self._accounts.client("ec2", place, client_config()),
+                account=self.home.account,
+            ),
+        ]
+        return {restorer.kind: restorer for restorer in made}
 
     @cached_property
     def quotas(self) -> Quotas:
@@ -218,21 +248,44 @@ class App:
 
         return DurableRun(context, self.settings.stage_functions)
 
+    def durable_steps(self, context: "DurableContext") -> "DurableSteps":
+        """What `restore` needs of Lambda's durable functions."""
+        from holdfast.adapters.durable import DurableSteps  # noqa: PLC0415  as above
+
+        return DurableSteps(context)
+
     @cached_property
     def _dynamodb(self) -> DynamoDBBackups:
-        client = self.patience.watched(self._session.client("dynamodb", config=client_config()))
         return DynamoDBBackups(
-            client=client,
+            client=self._dynamodb_client,
             once=lambda: self.patience.watched(
                 self._session.client("dynamodb", config=client_config(attempts=1))
             ),
             tagging=self._tagging,
-            exports=DynamoDBExports(
-                client=client,
-                s3=lambda region: self._accounts.client("s3", region, client_config()),
-                buckets=self.settings.copy_buckets,
-                stack=self.settings.stack,
-            ),
+            exports=self._exports,
+        )
+
+    @cached_property
+    def _dynamodb_restorer(self) -> DynamoDBRestorer:
+        return DynamoDBRestorer(
+            clients=lambda region: self._accounts.client("dynamodb", region, client_config()),
+            once=lambda region: self._accounts.client("dynamodb", region, client_config(attempts=1)),
+            scaling=lambda region: self._accounts.client("application-autoscaling", region, client_config()),
+            s3=lambda region: self._accounts.client("s3", region, client_config()),
+            exports=self._exports,
+        )
+
+    @cached_property
+    def _dynamodb_client(self) -> "DynamoDBClient":
+        return self.patience.watched(self._session.client("dynamodb", config=client_config()))
+
+    @cached_property
+    def _exports(self) -> DynamoDBExports:
+        return DynamoDBExports(
+            client=self._dynamodb_client,
+            s3=lambda region: self._accounts.client("s3", region, client_config()),
+            buckets=self.settings.copy_buckets,
+            stack=self.settings.stack,
         )
 
     @cached_property

@@ -131,7 +131,14 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
             "TableNotFound",
         }
     ),
-    AlreadyExists: frozenset({"DBClusterSnapshotAlreadyExists", "DBSnapshotAlreadyExists"}),
+    AlreadyExists: frozenset(
+        {
+            "DBClusterAlreadyExists",
+            "DBClusterSnapshotAlreadyExists",
+            "DBInstanceAlreadyExists",
+            "DBSnapshotAlreadyExists",
+        }
+    ),
     AccessDenied: frozenset(
         {
             "AccessDenied",
@@ -166,8 +173,44 @@ _CODES: dict[type[ProviderError], frozenset[str]] = {
         }
     ),
     OutOfReach: frozenset({"InvalidExportTime"}),
-    Unprepared: frozenset({"PointInTimeRecoveryUnavailable"}),
-    QuotaReached: frozenset({"ServiceQuotaExceeded", "SnapshotLimitExceeded", "SnapshotQuotaExceeded"}),
+    Unprepared: frozenset(
+        {
+            "CertificateNotFound",
+            "DBClusterParameterGroupNotFound",
+            "DBParameterGroupNotFound",
+            "DBSubnetGroupDoesNotCoverEnoughAZs",
+            "DBSubnetGroupNotFound",
+            "DomainNotFound",
+            "InsufficientDBClusterCapacity",
+            "InsufficientDBInstanceCapacity",
+            "InsufficientStorageClusterCapacity",
+            "InsufficientVolumeCapacity",
+            "InvalidRestore",
+            "InvalidSubnet",
+            "InvalidVPCNetworkState",
+            "InvalidZone.NotFound",
+            "NetworkTypeNotSupported",
+            "OptionGroupNotFound",
+            "PointInTimeRecoveryUnavailable",
+            "PointInTimeRestoreNotEnabled",
+            "ProvisionedIopsNotAvailableInAZ",
+            "StorageTypeNotAvailable",
+            "StorageTypeNotSupported",
+            "VpcEncryptionControlViolation",
+        }
+    ),
+    QuotaReached: frozenset(
+        {
+            "DBClusterQuotaExceeded",
+            "InstanceQuotaExceeded",
+            "MaxIOPSLimitExceeded",
+            "ServiceQuotaExceeded",
+            "SnapshotLimitExceeded",
+            "SnapshotQuotaExceeded",
+            "StorageQuotaExceeded",
+            "VolumeLimitExceeded",
+        }
+    ),
     CopySlotsFull: frozenset({"ResourceLimitExceeded"}),
     Throttled: frozenset(
         {

@@ -160,6 +160,17 @@ class _Verdict:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportFiles:
+    """Where an export's files stand. `data` is what the keys of a whole one's items begin with, and of no
+    other; `manifest` is the key of the list of its data files."""
+
+    place: str
+    bucket: str
+    data: str
+    manifest: str
+
+
 class DynamoDBExports:
     """The exports of one home Region's tables. `buckets` has the bucket of each Region that takes exports,
     and `s3` makes the client of a Region."""
@@ -252,6 +263,35 @@ class DynamoDBExports:
         for group in groups:
             for keys in batched(group, DELETE_BATCH, strict=False):
                 self._delete_keys(backup, bucket, keys)
+
+    def files(self, place: str, source: str, arns: Sequence[str]) -> Sequence[ExportFiles]:
+        """Where the files of these exports of one table are, in the same order. Raises `NotFound` when one is
+        not there, or not whole."""
+        bucket = self._buckets.get(place, "")
+        whole = {
+            one.arn: one.name.files(one.id)
+            for one in (self._seen(place, bucket, source) if bucket else ())
+            if _SUMMARY in one.files
+        }
+        for arn in arns:
+            if arn not in whole:
+                message = f"the bucket for exports in {place} ({bucket or 'none'}) does not have all of it"
+                raise NotFound(KIND, arn, _LIST, "NoSuchKey", message)
+        return [
+            ExportFiles(
+                place=place,
+                bucket=bucket,
+                data=f"{whole[arn].removesuffix('/')}{DATA}",
+                manifest=f"{whole[arn]}manifest-files.json",
+            )
+            for arn in arns
+        ]
+
+    def arn_of(self, key: str) -> str:
+        """The ARN of the export that a key, or the beginning of its files' keys, is of; empty when it is of
+        none."""
+        read = self._read(key)
+        return _export_arn(read[0].mark.source, read[1]) if read else ""
 
     def _bucket(self, place: str, backup: Backup, operation: str) -> str:
         bucket = self._buckets.get(place)

@@ -193,7 +193,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """How many of the files with changes have been put on top of a whole export."""
+    """How many parts of the changes are on top of a whole export: files, and parts of large ones."""
 
     done: int = 0
     total: int = 0
@@ -266,16 +266,12 @@ class Restore:
 
     def is_mine(self, found: Found) -> bool:
         """Whether what stands under the name is what this restore made. Where nothing can be tagged when it
-        is made, AWS tells of what it was made, and when."""
+        is made, AWS tells of what it was made, and when. Another stack's restore may have the same id."""
+        pieces = self.pick.pieces if self.pick else ()
+        is_of_it = found.made_of in ({one.arn for one in pieces} or {self.request.resource})
         if found.request:
-            return found.request == self.request.id
-        made_of = (
-            {one.arn for one in self.pick.pieces}
-            if self.pick and self.pick.pieces
-            else {self.request.resource}
-        )
-        began = self.began - _SKEW
-        return found.made_of in made_of and found.created is not None and found.created >= began
+            return found.request == self.request.id and (is_of_it or not found.made_of)
+        return is_of_it and found.created is not None and found.created >= self.began - _SKEW
 
     def ends(self, state: RestoreState, reason: str, now: datetime) -> "Restore":
         return replace(self, state=state, reason=reason, ended=now)

@@ -9,7 +9,8 @@ def compare(
     source: Configuration | None, restored: Configuration, given: Settings, problems: Mapping[str, str]
 ) -> tuple[SettingOutcome, ...]:
     """An outcome for each setting that the source has or the request gives, in the order of their names.
-    `problems` has the reasons of those that could not be brought back."""
+    `problems` has the reasons of those that could not be brought back. One of a setting that neither names is
+    told as well: a cluster without an instance can be read by nobody."""
     had: Settings = source.settings if source else {}
     unread = source.unread if source else {}
     outcomes = [
@@ -27,7 +28,19 @@ def compare(
         for name, why in sorted(unread.items())
         if name not in given and name not in had
     ]
-    return tuple(sorted([*outcomes, *lost], key=lambda one: one.name))
+    told = {one.name for one in (*outcomes, *lost)}
+    besides = [
+        SettingOutcome(
+            name=name,
+            fate=Fate.NOT_POSSIBLE,
+            source=None,
+            restored=restored.settings.get(name),
+            reason=why,
+        )
+        for name, why in problems.items()
+        if name not in told
+    ]
+    return tuple(sorted([*outcomes, *lost, *besides], key=lambda one: one.name))
 
 
 def _outcome(
@@ -41,6 +54,8 @@ def _outcome(
     has = restored.settings.get(name)
     if name in restored.unread:
         fate, reason = Fate.NOT_POSSIBLE, f"what it is now could not be read: {restored.unread[name]}"
+    elif name in problems and not has:
+        fate, reason = Fate.NOT_POSSIBLE, problems[name]  # as empty as the source's, and should not be
     elif not (_has(has, wanted) if is_given and name != "Tags" else has == wanted):
         fate, reason = Fate.NOT_POSSIBLE, problems.get(name) or "AWS made it otherwise"
     elif is_given and wanted != had:

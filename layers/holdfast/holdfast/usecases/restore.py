@@ -50,6 +50,7 @@ def restore(ports: RestorePorts, request: RestoreRequest, now: datetime, deadlin
 
     Nothing that stands is ever written over: a name that is taken is refused.
     """
+    now = now.replace(microsecond=0)  # as it is kept
     try:
         return _looked(ports, request, now, deadline)
     except ProviderError as error:
@@ -264,7 +265,7 @@ def _finished(restorer: Restorer, kept: Restore, found: Found, now: datetime, de
 
 
 def _filling(filled: Filled) -> str:
-    return f"the changes since the whole export are put on top: {filled.done} of {filled.total} files"
+    return f"the changes since the whole export are put on top: {filled.done} of {filled.total} parts"
 
 
 def _waiting(kept: Restore, doing: str, now: datetime) -> Restore:
