@@ -148,7 +148,7 @@ class TestMakeInvoke:
     @pytest.mark.parametrize(
         ("function", "event", "said"),
         [
-            ("no_such", "events/nightly.json", "create_backups, prune_backups, publish_report, run_plan"),
+            ("no_such", "events/nightly.json", "publish_report, restore, run_plan"),
             ("create_backups", "events/no_such.json", "events/nightly.json"),
             ("create_backups", "README.md", "is not JSON"),
         ],
