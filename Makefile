@@ -37,8 +37,9 @@ CHECKOV := PYTHONDONTWRITEBYTECODE= .cache/checkov/bin/checkov --framework cloud
 TEMPLATES := template.yaml template-copy-region.yaml template-vault-account.yaml
 
 # What the build is made of. The list itself is compared too, so that a file that was removed is noticed.
-SOURCES := template.yaml $(sort $(shell find functions layers/holdfast -type f \
-	\( -name '*.py' -o -name '*.json' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name py.typed -o -name Makefile -o -name requirements.txt \)))
+LAYERS := layers/holdfast layers/verifier
+SOURCES := template.yaml $(sort $(shell find functions $(LAYERS) -type f \
+	\( -name '*.py' -o -name '*.pem' -o -name '*.json' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name py.typed -o -name Makefile -o -name requirements.txt \)))
 CODE := functions layers/holdfast/holdfast local tests
 
 # Prints a Python 3.13: one that is on the PATH or that pyenv has; else its version, which uv then fetches.
@@ -53,6 +54,10 @@ FIND_PYTHON := for candidate in "$$(command -v python3.13)" "$$(pyenv prefix 3.1
 .PHONY: demo
 demo: build ## Fifteen nights of a small company's backups, on this machine (WEATHER=storm: while AWS misbehaves)
 	$(PYTHON) -m local.demo $(if $(WEATHER),--weather $(WEATHER)) $(if $(SEED),--seed $(SEED)) $(if $(NIGHTS),--nights $(NIGHTS))
+
+.PHONY: demo-region
+demo-region: build ## The Region is gone, and its standby brings the company back in the other one
+	$(PYTHON) -m local.region_gone
 
 .PHONY: cloud
 cloud: build ## The same cloud, filled and left running, to try things against
@@ -69,6 +74,10 @@ restore: build ## Restore something in it: make restore RESOURCE=orders TO=order
 	@test -n "$(RESOURCE)" || { echo 'usage: make restore RESOURCE=orders TO=orders-again'; exit 2; }
 	$(PYTHON) -m local.restoring "$(RESOURCE)" $(if $(TO),--to "$(TO)") $(if $(AT),--at "$(AT)") \
 		$(if $(BACKUP),--backup "$(BACKUP)") $(if $(REGION),--region "$(REGION)")
+
+.PHONY: drill
+drill: build ## Rehearse restores in it: make drill RESOURCE=arn:aws:dynamodb:us-east-1:123456789012:table/orders (PLACE=us-west-2)
+	$(PYTHON) -m local.drilling $(if $(RESOURCE),--resource "$(RESOURCE)") $(if $(PLACE),--place "$(PLACE)")
 
 # An example without FILE. docs/cost.md says how to write the files.
 .PHONY: estimate
@@ -144,7 +153,7 @@ gates: .venv/made .cache/checkov/made .cache/audit/made ## Planted mistakes and 
 # Not in `make pr`: it needs the network, and what it finds changes from day to day while nothing changes here.
 .PHONY: audit
 audit: .venv/made .cache/audit/made ## Known vulnerabilities of all pinned versions, asked of osv.dev (not part of make pr)
-	$(PYTHON) -m local.audit layers/holdfast/requirements.txt requirements-*.txt
+	$(PYTHON) -m local.audit $(LAYERS:=/requirements.txt) requirements-*.txt
 
 .PHONY: types
 types: .venv/made ## Types, strictly
@@ -164,7 +173,8 @@ build: .aws-sam/made ## What is deployed, in .aws-sam/build
 
 .PHONY: requirements
 requirements: $(UV) ## Write the exact versions anew, after a change of a requirements*.in
-	cd layers/holdfast && ../../$(UV) $(COMPILE) requirements.in --output-file requirements.txt
+	for layer in $(LAYERS); do \
+		(cd $$layer && ../../$(UV) $(COMPILE) requirements.in --output-file requirements.txt) || exit; done
 	for name in dev sam checkov audit; do \
 		$(UV) $(COMPILE) requirements-$$name.in --output-file requirements-$$name.txt || exit; done
 

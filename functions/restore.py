@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: DurableContext) -> dict[str, object]
     deadline = deadline_of(context.lambda_context)
     app = bootstrap(deadline)
     run, ports, home = app.durable_steps(context), app.restore_ports, app.home
-    request = parse_restore(event, run.started(), home.region, run.id)
+    request = parse_restore(event, run.started(), app.settings.here, run.id)
     begin_restore(request, logger)
     return run_restore(
         run,

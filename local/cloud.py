@@ -108,6 +108,24 @@ class Cloud:
         self.runtimes |= {one: self.runtime_of(one) for one in made}
         return stack
 
+    def deploy_standby(self, name: str, region: str, parameters: Mapping[str, str]) -> Stack:
+        """Deploy the built template in another Region, under the name of the first. Its functions are invoked
+        at the same endpoint, by requests that are signed for that Region."""
+        code = self.folder / "code"
+        stack = deploy(self.clients, build_dir(), name, parameters, code, region=region)
+        functions = deployed_functions(self.clients, stack, code, region)
+        runner = durable.start_runner(
+            functions, self.gateway.url, sys.executable, self.folder, self.nursery, region
+        )
+        self.gateway.elsewhere[region] = Lambda(
+            functions=functions,
+            runtimes={one: self._runtime(deployed) for one, deployed in functions.items()},
+            runner=runner.url,
+            send_dead_letter=self._send_dead_letter,
+            region=region,
+        )
+        return stack
+
     def deploy_elsewhere(
         self, account: str, region: str, name: str, parameters: Mapping[str, str]
     ) -> Mapping[str, Runtime]:
@@ -133,8 +151,9 @@ class Cloud:
         queue = deployed.dead_letters
         if not queue:
             return
-        sqs = Clients(self.gateway.url, deployed.function.credentials)("sqs")
-        url = self.clients("sqs").get_queue_url(QueueName=queue.rsplit(":", 1)[1])["QueueUrl"]
+        region, _, name = queue.split(":")[3:]
+        sqs = Clients(self.gateway.url, deployed.function.credentials)("sqs", region)
+        url = self.clients("sqs", region).get_queue_url(QueueName=name)["QueueUrl"]
         attributes = {"ErrorMessage": {"DataType": "String", "StringValue": error}}
         sqs.send_message(QueueUrl=url, MessageBody=payload.decode(), MessageAttributes=attributes)
 

@@ -10,17 +10,17 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from local import expectation, invoke, lookout, sandbox, show, storm, storm_demo, sweeps
+from local import drilling, expectation, invoke, lookout, sandbox, show, storm, storm_demo, sweeps
 from local.cloud import Cloud
 from local.company import TABLES, do_business
 from local.deploy import DeployError
-from local.house import MACHINES, House, furnish
+from local.house import MACHINES, UNVERIFIED, House, furnish
 from local.invoke import read_event
 from local.lambda_runtime import MissingToolError
 from local.mail import MAILBOX
@@ -36,7 +36,7 @@ from local.nights import (
 from local.paths import EVENTS, ROOT
 from local.processes import StartError
 from local.restore import RestoreError, restore_newest
-from local.sandbox import COPY_REGION, HOME_REGION
+from local.sandbox import ACCOUNT_ID, COPY_REGION, HOME_REGION
 from local.standing import Standing
 from local.weather.forecast import CALM, PRESETS
 
@@ -78,11 +78,12 @@ def _demo(console: Console, count: int) -> int:
     began = time.monotonic()
     with Cloud() as cloud:
         with console.status("Starting the embedded cloud, deploying the built template, filling it …"):
-            house = furnish(cloud)
+            house = furnish(cloud, UNVERIFIED)
         schedule = read_schedule(cloud, house.stack)
         *nights, last = schedule.instants(FIRST_NIGHT, count + 1)
         _introduce(console, house, schedule, time.monotonic() - began)
         problems = _run(console, house, schedule, nights)
+        problems += _drill(console, house, nights[-1])
         problems += _run_by_hand(console, house, last)
         problems += _present(console, house, [*nights, last])
         _verdict(console, house, problems)
@@ -123,6 +124,30 @@ def _run(console: Console, house: House, schedule: Schedule, nights: Sequence[da
     return problems
 
 
+REHEARSED = (
+    (f"arn:aws:dynamodb:{HOME_REGION}:{ACCOUNT_ID}:table/orders", HOME_REGION),
+    (f"arn:aws:dynamodb:{HOME_REGION}:{ACCOUNT_ID}:table/orders", COPY_REGION),
+    (f"arn:aws:rds:{HOME_REGION}:{ACCOUNT_ID}:db:billing", HOME_REGION),
+)
+"""The restores that the demo rehearses, of which a drill of the plan would choose by itself."""
+
+
+def _drill(console: Console, house: House, night: datetime) -> list[str]:
+    """Rehearse restores the morning after a night. Returns what would not do, or was left standing."""
+    at = f"{night + timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}"
+    problems = []
+    for resource, place in REHEARSED:
+        asked = {"plan": "nightly", "resource": resource, "place": place, "at": at}
+        with console.status(f"a drill: {resource.rpartition(':')[2]} in {place}"):
+            told = drilling.ask(house.cloud.clients, house.stack.name, asked)
+        drilling.show(console, told)
+        problems += [
+            f"the drill of {resource}: {one['why']}" for one in told["rehearsals"] if not one["passed"]
+        ]
+        problems += [f"the drill left {arn} behind" for arn in told["left_behind"]]
+    return problems
+
+
 def _line(house: House, night: datetime) -> str:
     said = house.messages(MACHINES)
     return f"  {night:%a %d %b %H:%MZ}  {said[-1]['Subject'] if said else 'no message'}"
@@ -149,7 +174,9 @@ def _present(console: Console, house: House, nights: Sequence[datetime]) -> list
     console.print(show.pruned(records))
     console.print(show.kept(_dry_run_of_prune(house)["outcomes"]))
     console.print(show.slip(_dry_run_with(house, plan, SLIP)["text"], SLIP))
-    console.print(show.mail(house.messages(MAILBOX)[-1]))
+    mails = house.messages(MAILBOX)
+    console.print(show.mail(next(one for one in reversed(mails) if " drill of " in one["subject"])))
+    console.print(show.mail(mails[-1]))
     problems += expectation.differences(plan, nights, found, house.copy_key)
     return problems + _look(console, house, found, nights[-1])
 
@@ -196,6 +223,7 @@ def _verdict(console: Console, house: House, problems: Sequence[str]) -> None:
         "what an export holds the changes since stands too; the newest, imported again, has equal items",
         "with one copy slot no service had two copies under way; what was deferred came in later sweeps",
         "what the posture and the page tell is what stands; a schedule that is dead makes the alarms ring",
+        "restores that were rehearsed came back whole, in both Regions, and nothing of them stands any more",
     )
     console.print("\n[bold]Checked, listing with plain boto3 and counting by hand:[/]")
     show.verdict(console, checks, problems)

@@ -31,19 +31,24 @@ class Execution:
 
 
 def start_runner(
-    functions: Mapping[str, Deployed], gateway: str, python: str, folder: Path, nursery: Nursery
+    functions: Mapping[str, Deployed],
+    gateway: str,
+    python: str,
+    folder: Path,
+    nursery: Nursery,
+    region: str = HOME_REGION,
 ) -> Child:
-    """Start the runner. It skips what a run would wait, and invokes the handlers at the gateway."""
-    configs = folder / "functions.json"
+    """Start a Region's runner. It skips what a run would wait, and invokes the handlers at the gateway."""
+    configs = folder / f"functions-{region}.json"
     configs.write_text(function_configs(functions))
     port = free_port()
     command = [
         *(python, "-m", "aws_durable_execution_sdk_python_testing.cli", "start-server"),
         *("--host", "127.0.0.1", "--port", str(port)),
-        *("--lambda-endpoint", gateway, "--local-runner-region", HOME_REGION),
+        *("--lambda-endpoint", gateway, "--local-runner-region", region),
         *("--function-configs", f"file://{configs}", "--skip-time", "--log-level", "WARNING"),
     ]
-    return nursery.start("durable-runner", command, port=port, variables={}, cwd=ROOT)
+    return nursery.start(f"durable-runner-{region}", command, port=port, variables={}, cwd=ROOT)
 
 
 def start(runner: str, deployed: Deployed, qualifier: str, payload: str, name: str) -> str:

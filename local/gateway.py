@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.authority import CONTROL_PATH
-from local.invocations import Lambda, LambdaError, Response
+from local.invocations import Lambda, LambdaError, Response, region_of_signature
 from local.sandbox import loopback
 
 logger = logging.getLogger(__name__)
@@ -46,22 +46,23 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         invoked = _INVOKE.fullmatch(path) if self.command == "POST" else None
-        durable = _DURABLE.match(path) and self.server.functions.runner
+        functions = self.server.functions_in(region_of_signature(self.headers))
+        durable = _DURABLE.match(path) and functions.runner
         refused = self._refused(body) if invoked or durable else None
         if refused:
             self._reply(refused)
         elif invoked:
-            self._reply(self._invoke(invoked["function"], parse_qs(parts.query), body))
+            self._reply(self._invoke(functions, invoked["function"], parse_qs(parts.query), body))
         elif durable:
-            self._reply(self._pass_on(self.server.functions.runner, body))
+            self._reply(self._pass_on(functions.runner, body))
         else:
             self._reply(self._pass_on(self.server.moto, body))
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = handle_any  # noqa: N815
 
-    def _invoke(self, name: str, query: Mapping[str, list[str]], body: bytes) -> Response:
+    def _invoke(self, functions: Lambda, name: str, query: Mapping[str, list[str]], body: bytes) -> Response:
         try:
-            return self.server.functions.invoke(name, query, self.headers, body)
+            return functions.invoke(name, query, self.headers, body)
         except LambdaError as error:
             told = json.dumps({"Type": "User", "Message": str(error)}).encode()
             headers = {"x-amzn-ErrorType": error.code, "Content-Type": "application/json"}
@@ -117,12 +118,17 @@ class Gateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.moto = loopback(moto)
         self.functions = Lambda()
+        self.elsewhere: dict[str, Lambda] = {}
+        """The functions of a standby, by its Region."""
         self._thread = threading.Thread(target=self.serve_forever, name="gateway", daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def functions_in(self, region: str) -> Lambda:
+        return self.elsewhere.get(region, self.functions)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """A caller went away, or what stands behind was stopped: no news for the terminal."""

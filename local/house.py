@@ -22,6 +22,9 @@ FULL_EVERY_DAYS = 6
 """So that after fourteen nights and one more the newest exports hold changes alone, and an older one that a
 kept one stands on has outlived the plan's counts."""
 
+UNVERIFIED = {"VerifierSubnetIds": "", "VerifierSecurityGroupIds": "", "VerifierSecretArn": ""}
+"""Parameters for a house whose drills ask no verifier: behind its databases no server would answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
@@ -104,6 +107,11 @@ def furnish(
             "CopyFullEveryDays": str(FULL_EVERY_DAYS),
             "AlertEmail": MAIL_ADDRESS,
             "RdsCallsPerSecond": "99",  # nobody else calls RDS here
+            "Drills": "on",
+            # No such network is here, nor such a secret: the verifier is called, and says what it lacks.
+            "VerifierSubnetIds": "subnet-0123456789abcdef0",
+            "VerifierSecurityGroupIds": "sg-0123456789abcdef0",
+            "VerifierSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:verifier-AbCdEf",
             **(parameters or {}),
         },
     )

@@ -33,6 +33,12 @@ DURABLE_EVENT_SECONDS = 86400.0
 _FAILED = frozenset({"FAILED", "TIMED_OUT"})
 
 
+def region_of_signature(headers: Message) -> str:
+    """The Region that a request is signed for; the house's own where it is not signed."""
+    signed = _REGION_OF_SIGNATURE.search(headers.get("Authorization", ""))
+    return signed["region"] if signed else HOME_REGION
+
+
 class LambdaError(Exception):
     """An error of the Lambda API, by AWS's own code."""
 
@@ -69,6 +75,7 @@ class Lambda:
     runtimes: Mapping[str, Runtime] = field(default_factory=dict)
     runner: str = ""
     send_dead_letter: SendDeadLetter = field(default=lambda *_: None)
+    region: str = HOME_REGION
     _named: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -102,10 +109,9 @@ class Lambda:
 
     def _find(self, name: str, query: Mapping[str, list[str]], headers: Message) -> tuple[Deployed, str]:
         """The function that a name or ARN speaks of, and the version or alias that is asked for."""
-        signed = _REGION_OF_SIGNATURE.search(headers.get("Authorization", ""))
         found = _FUNCTION.fullmatch(name)
-        region = (found and found["region"]) or (signed and signed["region"]) or HOME_REGION
-        target = self.functions.get(found["name"]) if found and region == HOME_REGION else None
+        region = (found and found["region"]) or region_of_signature(headers)
+        target = self.functions.get(found["name"]) if found and region == self.region else None
         if target is None or found is None:
             raise LambdaError(404, "ResourceNotFoundException", f"Function not found: {name} in {region}")
         qualifier = found["qualifier"] or query.get("Qualifier", [""])[0]

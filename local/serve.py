@@ -15,7 +15,7 @@ from rich.console import Console
 from local import sandbox, show
 from local.cloud import Cloud
 from local.deploy import DeployError
-from local.house import House, furnish
+from local.house import UNVERIFIED, House, furnish
 from local.lambda_runtime import MissingToolError
 from local.paths import CLOUD_ENV, ROOT
 from local.processes import StartError
@@ -35,7 +35,7 @@ def main() -> int:
     try:
         with Cloud() as cloud:
             with console.status("Starting the embedded cloud, deploying the built template, filling it …"):
-                house = furnish(cloud)
+                house = furnish(cloud, UNVERIFIED)
             write_environment(house)
             _introduce(console, house)
             done.wait()

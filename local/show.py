@@ -229,10 +229,10 @@ def watched(told: Sequence["Watched"], advice: str) -> Group:
 
 
 def mail(message: Mapping[str, str]) -> Panel:
-    """The last message as a subscriber gets it."""
+    """A message as a subscriber gets it."""
     head = f"To:      {message['to']}\nSubject: {message['subject']}\n\n"
     return Panel(
-        Text(head, style="bold") + Text(message["text"].strip()), title="The last e-mail", title_align="left"
+        Text(head, style="bold") + Text(message["text"].strip()), title="An e-mail", title_align="left"
     )
 
 

@@ -63,7 +63,7 @@ def _exports(clients: Clients, bucket: str) -> Iterator[Standing]:
     `holdfast/<stack>/<Region>/<account>/<table>.<table id>/<plan>.<slot>-full`, or `…-since-<slot>`."""
     s3 = clients("s3", COPY_REGION)
     prefixes: dict[str, Standing] = {}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="holdfast/"):
         for key in (one["Key"] for one in page.get("Contents", ())):
             prefix = "/".join(key.split("/")[:6])
             one = prefixes.setdefault(prefix, _export(prefix))

@@ -1,7 +1,7 @@
 """What moto's DynamoDB lacks of making a table again. Imported in moto's own process: afterwards
 
 - a restored table is paid as its source was, unless the request overrides it; so are indexes and encryption;
-- point-in-time recovery finds its source by ARN;
+- point-in-time recovery finds its source by ARN, and gives the items of the instant that is asked for;
 - ImportTable refuses a name that is taken, answers a token with the import that it has begun, takes a key,
   and is listed; what DescribeImport tells has all that AWS tells of it;
 - UpdateTable changes the table's class, encryption and limits, and tables tell them, and their id;
@@ -23,6 +23,9 @@ from moto.dynamodb.models.table import GlobalSecondaryIndex, LocalSecondaryIndex
 from moto.dynamodb.models.table_import import TableImport
 from moto.dynamodb.responses import DynamoHandler, DynamoResult
 
+from local import histories
+from local.histories import items_at
+
 PAGE = 25
 """ListImports gives so many at most."""
 
@@ -38,6 +41,7 @@ _create_index = GlobalSecondaryIndex.create
 
 def teach() -> None:
     """From now on, have it. May be called again."""
+    histories.teach()
     taught: dict[str, Callable[..., Any]] = {
         "restore_table_from_backup": _restore_backup,
         "restore_table_to_point_in_time": _restore_instant,
@@ -135,6 +139,8 @@ def _restore_instant(self: DynamoHandler) -> ActionResult:
         message = f"Point in time recovery is not enabled for table '{source.name}'"
         raise JsonRESTError(_ERROR + "PointInTimeRecoveryUnavailableException", message)
     made = backend.restore_table_to_point_in_time(asked["TargetTableName"], source.name)
+    if at := asked.get("RestoreDateTime"):
+        made.items = items_at(source, at if at.tzinfo else at.replace(tzinfo=UTC))
     return _restored(made, source, asked)
 
 

@@ -44,9 +44,11 @@ from holdfast.core.model import (
 )
 from holdfast.core.posture import Drill, Posture
 from holdfast.core.posture_rows import posture_from_rows, rows_of
+from holdfast.core.recorded import Inventory, find_in_lines, inventory_from_lines, lines_of
 from holdfast.core.report import Report, Stage, carry_over, report_from_dict
+from holdfast.core.restoring import Configuration
 from holdfast.core.told import Told, told_from_dict, told_now, told_to_dict
-from holdfast.ports import Message, ResourceQuery, StoredPlan
+from holdfast.ports import Message, ResourceQuery, Saved, StoredPlan
 from tests.messages import check
 
 HOME = "us-east-1"
@@ -461,6 +463,14 @@ class FakeCloud:
 
         self._call(Call("delete", kind, region_of(arn), arn), effect)
 
+    def resource(self, arn: str) -> Resource | None:
+        """A resource that stands."""
+        return self._resources.get(arn)
+
+    def call[T](self, call: Call, effect: Callable[[], T]) -> T:
+        """What another port's fake asks of this cloud."""
+        return self._call(call, effect)
+
     def _call[T](self, call: Call, effect: Callable[[], T]) -> T:
         """Log the call, then let it happen, unless it is made to fail."""
         with self._lock:
@@ -798,6 +808,68 @@ class FakeNotifier:
 def provider_for(cloud: FakeCloud, kind: str) -> FakeProvider:
     """The provider of a kind; one that groups too where the kind can be."""
     return FakeGrouper(cloud, kind) if KINDS[kind].grouped else FakeProvider(cloud, kind)
+
+
+class FakeReader:
+    """Of the port `Restorer` what recording settings asks: of what stands its name and its tags. `unread` are
+    settings of which AWS refuses to tell."""
+
+    def __init__(self, cloud: FakeCloud, kind: str) -> None:
+        self._cloud = cloud
+        self.kind = kind
+        self.unread: dict[str, str] = {}
+
+    def configuration(self, arn: str) -> Configuration | None:
+        def read() -> Configuration | None:
+            standing = self._cloud.resource(arn)
+            if standing is None:
+                return None
+            return Configuration(
+                arn=arn,
+                settings={"Name": standing.name, "Tags": dict(standing.tags)},
+                unread=dict(self.unread),
+            )
+
+        return self._cloud.call(Call("configuration", self.kind, region_of(arn), arn), read)
+
+
+class FakeSettings:
+    """The port `SettingsStore`: documents, as S3 keeps them, by plan and slot. `failing` makes each reading
+    end with it, and `unwritable` each writing."""
+
+    def __init__(self) -> None:
+        self.documents: dict[tuple[str, datetime], list[str]] = {}
+        self.saved = 0
+        self.failing: ProviderError | None = None
+        self.unwritable: ProviderError | None = None
+
+    def save(self, inventory: Inventory) -> Saved:
+        if self.unwritable:
+            problem = f"the settings are not recorded: {self.unwritable}"
+            return Saved(address="", problems=(problem,), may_pass=self.unwritable.retryable)
+        self.saved += 1
+        self.documents[inventory.plan, inventory.slot] = list(lines_of(inventory))
+        return Saved(address=f"s3://reports/settings/{inventory.plan}")
+
+    def load(self, plan: str, slot: datetime) -> Inventory | None:
+        if self.failing:
+            raise self.failing
+        lines = self.documents.get((plan, slot))
+        return inventory_from_lines(lines) if lines else None
+
+    def newest(self, plan: str, until: datetime) -> Inventory | None:
+        slots = [slot for name, slot in self.documents if name == plan and slot <= until]
+        return self.load(plan, max(slots)) if slots else None
+
+    def find(self, plan: str, arn: str, slot: datetime) -> Configuration | None:
+        if self.failing:
+            raise self.failing
+        slots = sorted(each for name, each in self.documents if name == plan)
+        before = [each for each in reversed(slots) if each <= slot]
+        for each in (*before, *(one for one in slots if one > slot)):
+            if found := find_in_lines(self.documents[plan, each], arn):
+                return found.configuration
+        return None
 
 
 class FakeQuotas:

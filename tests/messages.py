@@ -17,7 +17,19 @@ MOST_ATTRIBUTES = 10
 DOCS = Path(__file__).parents[1] / "docs"
 SCHEMA = DOCS / "message.schema.json"
 RESTORE_SCHEMA = DOCS / "restore.schema.json"
-OF_A_RESTORE = "holdfast.restore/1"
+DRILL_SCHEMA = DOCS / "drill.schema.json"
+RETURN_SCHEMA = DOCS / "return.schema.json"
+RECOVERY_SCHEMA = DOCS / "recovery.schema.json"
+OTHERS = {
+    "holdfast.restore/1": RESTORE_SCHEMA,
+    "holdfast.drill_run/1": DRILL_SCHEMA,
+    "holdfast.return/1": RETURN_SCHEMA,
+    "holdfast.recovery/1": RECOVERY_SCHEMA,
+}
+"""The messages that are not of a run, by their own schemas."""
+
+OF_A_PLAN = ("holdfast.drill_run/1", "holdfast.recovery/1")
+"""Those of them that bear the name of a plan to filter by."""
 
 
 @cache
@@ -36,8 +48,8 @@ def check_data(data: Mapping[str, Any], what: str = "message", file: Path = SCHE
 def check(message: Message) -> None:
     """Raises `AssertionError` when it is not as documented, or SNS would not take it."""
     data = json.loads(message.data)
-    is_of_run = data["schema"] != OF_A_RESTORE
-    check_data(data, file=SCHEMA if is_of_run else RESTORE_SCHEMA)
+    is_of_run = data["schema"] not in OTHERS
+    check_data(data, file=OTHERS.get(data["schema"], SCHEMA))
     assert 0 < len(message.subject) < 100
     assert message.subject.isprintable()
     assert message.subject.isascii()
@@ -47,7 +59,8 @@ def check(message: Message) -> None:
         len(name.encode()) + len(b"String") + len(one.encode()) for name, one in message.attributes.items()
     ]
     assert sum(sizes) <= MOST_BYTES_OF_SNS
-    named = {"status", "plan", "schema"} if is_of_run else {"status", "schema"}
+    is_of_plan = is_of_run or data["schema"] in OF_A_PLAN
+    named = {"status", "plan", "schema"} if is_of_plan else {"status", "schema"}
     assert set(message.attributes) == named | {"news"}
     assert len(message.attributes) <= MOST_ATTRIBUTES
     assert all(message.attributes.values())

@@ -103,6 +103,26 @@ def _write_items(asked: Asked) -> Iterator[Check]:
         yield _table("dynamodb:BatchWriteItem", arn)
 
 
+def _items(action: str, asked: Asked, table: str) -> Iterator[Check]:
+    """Developer guide, "DynamoDB encryption at rest": the key of a table is used with the caller's rights."""
+    arn = table if table.startswith("arn:") else asked.arn("dynamodb", f"table/{table}")
+    yield _table(action, arn)
+    key = facts.table_key(arn)
+    uses = ["kms:Decrypt", "kms:DescribeKey"]
+    if action == "dynamodb:PutItem":
+        uses += ["kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    yield from through("dynamodb", asked.call.region, key, uses)
+
+
+def _on_items(action: str) -> Row:
+    return lambda asked: _items(action, asked, asked["TableName"])
+
+
+def _read_items(asked: Asked) -> Iterator[Check]:
+    for table in asked.given("RequestItems") or ():
+        yield from _items("dynamodb:BatchGetItem", asked, table)
+
+
 def _stream_to(asked: Asked) -> Iterator[Check]:
     """Developer guide, "Using IAM for Amazon Kinesis Data Streams and DynamoDB"."""
     yield from _on_table("dynamodb:EnableKinesisStreamingDestination")(asked)
@@ -260,6 +280,7 @@ ROWS: Mapping[str, Row] = {
     "application-autoscaling:PutScalingPolicy": _scale("PutScalingPolicy"),
     "application-autoscaling:PutScheduledAction": _scale("PutScheduledAction"),
     "application-autoscaling:RegisterScalableTarget": _scale("RegisterScalableTarget"),
+    "dynamodb:BatchGetItem": _read_items,
     "dynamodb:BatchWriteItem": _write_items,
     "dynamodb:DescribeContinuousBackups": _on_table("dynamodb:DescribeContinuousBackups"),
     "dynamodb:DescribeImport": lambda asked: [
@@ -273,9 +294,11 @@ ROWS: Mapping[str, Row] = {
     "dynamodb:ListContributorInsights": without_resources("dynamodb:ListContributorInsights"),
     "dynamodb:ListImports": without_resources("dynamodb:ListImports"),
     "dynamodb:ListTagsOfResource": _on_arn("dynamodb:ListTagsOfResource"),
+    "dynamodb:PutItem": _on_items("dynamodb:PutItem"),
     "dynamodb:PutResourcePolicy": _on_arn("dynamodb:PutResourcePolicy"),
     "dynamodb:RestoreTableFromBackup": _of_backup,
     "dynamodb:RestoreTableToPointInTime": _of_instant,
+    "dynamodb:Scan": _on_items("dynamodb:Scan"),
     "dynamodb:TagResource": _tag_table,
     "dynamodb:UpdateContinuousBackups": _on_table("dynamodb:UpdateContinuousBackups"),
     "dynamodb:UpdateContributorInsights": _on_table("dynamodb:UpdateContributorInsights"),

@@ -7,7 +7,7 @@ without a row is denied: a new call needs its row here.
 
 from collections.abc import Iterator, Mapping
 
-from local.authority import facts, restores, snapshots
+from local.authority import drills, facts, restores, snapshots
 from local.authority.asked import Asked, Check, Row, on, through, without_resources
 from local.authority.calls import Call
 
@@ -184,25 +184,18 @@ def _execution(asked: Asked) -> str:
 
 
 _FORBIDDEN: Mapping[str, tuple[str, str]] = {
-    "dynamodb:BatchGetItem": ("dynamodb", "table/*"),
     "dynamodb:DeleteItem": ("dynamodb", "table/{TableName}"),
-    "dynamodb:DeleteTable": ("dynamodb", "table/{TableName}"),
     "dynamodb:GetItem": ("dynamodb", "table/{TableName}"),
-    "dynamodb:PutItem": ("dynamodb", "table/{TableName}"),
     "dynamodb:Query": ("dynamodb", "table/{TableName}"),
-    "dynamodb:Scan": ("dynamodb", "table/{TableName}"),
     "ebs:GetSnapshotBlock": ("ebs", "snapshot/{SnapshotId}"),
     "ebs:ListSnapshotBlocks": ("ebs", "snapshot/{SnapshotId}"),
     "ec2:AttachVolume": ("ec2", "volume/{VolumeId}"),
-    "ec2:DeleteVolume": ("ec2", "volume/{VolumeId}"),
     "ec2:TerminateInstances": ("ec2", "instance/*"),
     "iam:AttachRolePolicy": ("iam", "role/{RoleName}"),
     "iam:CreateRole": ("iam", "role/{RoleName}"),
     "iam:PutRolePolicy": ("iam", "role/{RoleName}"),
     "lambda:UpdateFunctionCode": ("lambda", "function:{FunctionName}"),
     "lambda:UpdateFunctionConfiguration": ("lambda", "function:{FunctionName}"),
-    "rds:DeleteDBCluster": ("rds", "cluster:{DBClusterIdentifier}"),
-    "rds:DeleteDBInstance": ("rds", "db:{DBInstanceIdentifier}"),
     "rds:StopDBInstance": ("rds", "db:{DBInstanceIdentifier}"),
     "s3:DeleteBucket": ("s3", "{Bucket}"),
     "s3:PutBucketPolicy": ("s3", "{Bucket}"),
@@ -215,6 +208,7 @@ ROWS: Mapping[str, Row] = {
     **{action: on(action, service, resource) for action, (service, resource) in _FORBIDDEN.items()},
     **snapshots.ROWS,
     **restores.ROWS,
+    **drills.ROWS,
     "dynamodb:CreateBackup": on("dynamodb:CreateBackup", "dynamodb", "table/{TableName}"),
     "dynamodb:DeleteBackup": _by_arn("dynamodb:DeleteBackup", "BackupArn"),
     "dynamodb:DescribeExport": _by_arn("dynamodb:DescribeExport", "ExportArn"),
@@ -248,6 +242,9 @@ ROWS: Mapping[str, Row] = {
             action="sqs:SendMessage",
             resource=asked.arn("sqs", asked["QueueUrl"].rpartition("/")[2]),
         )
+    ],
+    "secretsmanager:GetSecretValue": lambda asked: [
+        Check(action="secretsmanager:GetSecretValue", resource=asked["SecretId"])
     ],
     "ssm:GetParameter": lambda asked: [_parameter(asked, "ssm:GetParameter", asked["Name"])],
     "ssm:GetParametersByPath": lambda asked: [_parameter(asked, "ssm:GetParametersByPath", asked["Path"])],

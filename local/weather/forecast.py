@@ -98,7 +98,7 @@ class Forecast:
 
     `rates` are calls a second, by operation; `buckets` pairs of tokens and of those that come back a second,
     by patterns. `work` is by what is done: `backup`, `copy`, `export`. `most_in_a_page` bounds the pages of
-    every listing.
+    every listing. Of the Regions that are `gone` no call is answered, whoever makes it.
     """
 
     name: str = "calm"
@@ -113,6 +113,7 @@ class Forecast:
     quotas: Quotas = field(default_factory=Quotas)
     lag: Lag = field(default_factory=Lag)
     most_in_a_page: int | None = None
+    gone: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -127,6 +128,7 @@ def forecast_from_dict(told: Mapping[str, Any]) -> Forecast:
     named["buckets"] = {name: tuple(pair) for name, pair in named.get("buckets", {}).items()}
     named["quotas"] = Quotas(**named.get("quotas", {}))
     named["lag"] = Lag(**named.get("lag", {}))
+    named["gone"] = tuple(named.get("gone", ()))
     return Forecast(**named)
 
 

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _RESET_AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER of no seconds: closing sends a reset, and nothing more."""
 
+REGION_GONE = "Region gone"
+"""What the log has as the fault of a call to one."""
+
+_OWN = ("/moto-api/", f"{authority.CONTROL_PATH}/log", f"{authority.CONTROL_PATH}/policies")
+"""Of those what is asked in nobody's name. What is to be judged is a call that somebody signed."""
+
 _NOT_AWSS = ("/moto-api/", f"{authority.CONTROL_PATH}/")
 """How the paths begin of what moto and the embedded cloud ask of themselves."""
 
@@ -75,6 +81,8 @@ class Weather:
         path = environ["PATH_INFO"]
         if path == PATH:
             return self._control(environ, start_response)
+        if self.forecast.gone and not path.startswith(_OWN):
+            self._end_if_gone(read_call(environ), environ)
         if path.startswith(_NOT_AWSS):
             return self._application(environ, start_response)
         call = read_call(environ)
@@ -85,6 +93,13 @@ class Weather:
         answer = self._application(environ, start_response)
         self._log.tally(call.operation, False, time.monotonic() - started)
         return answer
+
+    def _end_if_gone(self, call: Call, environ: "WSGIEnvironment") -> None:
+        """A call to a Region that is gone, by the signature, ends as if nobody were there."""
+        if call.region in self.forecast.gone:
+            caller = self._caller_of(call.access_key).rpartition("/")[2]
+            self._log.enter(call, caller, REGION_GONE, 0, took_effect=False)
+            hang_up(environ)
 
     def _numbered(self, call: Call) -> Call:
         key = (call.operation, call.region, call.subject)

@@ -1041,8 +1041,11 @@ def test_an_empty_file_is_a_partition_without_changes(abroad: Abroad) -> None:
     assert world.restorer.fill(pick, target, Filled(), lambda: PLENTY) == Filled(done=4, total=4)
 
 
+BROKEN_FILES = [b"not gzip at all", b"\x1f\x8b\x08\x00broken", gzip.compress(b"{]\n", mtime=0)]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("body", [b"not gzip at all", b"\x1f\x8b\x08\x00broken", gzip.compress(b"{]\n")])
+@pytest.mark.parametrize("body", BROKEN_FILES)
 def test_an_export_that_is_broken_is_told(abroad: Abroad, body: bytes) -> None:
     world, pick, target, wanted = abroad
     world.begun(pick, target, wanted)

@@ -50,7 +50,7 @@ from holdfast.ports import ResourceQuery, RestorePorts
 from holdfast.usecases.restore import restore
 from local import databases as moto_s_databases
 from tests.contract.kinds import AuroraWorld, RdsWorld
-from tests.fakes import ACCOUNT, AWAY, HOME
+from tests.fakes import ACCOUNT, AWAY, HOME, FakeSettings
 
 REQUEST = "r-1"
 READS = ("Describe", "List")
@@ -906,7 +906,12 @@ def test_a_request_becomes_a_database(
     mark = Mark(stack="holdfast", plan="nightly", slot=NOW - timedelta(days=1), source=source)
     made = provider.create(resource, mark)
     copier.copy(made, AWAY, replace(mark, copy_of=made.arn), CopySettings())
-    ports = RestorePorts(providers={kind: provider}, restorers={kind: bench.restorer}, restores=Kept())
+    ports = RestorePorts(
+        providers={kind: provider},
+        restorers={kind: bench.restorer},
+        restores=Kept(),
+        recorded=FakeSettings(),
+    )
     asked = RestoreRequest(id=REQUEST, resource=source, region=region, to="orders-again", latest=at)
     seen = restore(ports, asked, NOW, lambda: 60.0)
     for _ in range(6):

@@ -384,6 +384,11 @@ def test_every_function_has_the_time_for_what_it_must_do() -> None:
         "check_recovery_points",
         "publish_report",
         "restore",
+        "record_settings",
+        "drill",
+        "recover",
+        "return_items",
+        "verify_database",
     }
     # Four attempts at the plan may hang.
     assert 4 * PARAMETER_ATTEMPT + pauses(PAUSE_SECONDS, 4) + ANSWER_SECONDS <= told["run_plan"]
@@ -392,5 +397,14 @@ def test_every_function_has_the_time_for_what_it_must_do() -> None:
     # It begins no call that there is no time for, and stores what it saw when four more have hung.
     assert told["check_recovery_points"] / 10 >= 4 * RECORD_ATTEMPT
     # A sweep does something for at least nine tenths of its time.
-    for name in ("create_backups", "copy_backups", "prune_backups", "restore"):
+    for name in (
+        "create_backups",
+        "copy_backups",
+        "prune_backups",
+        "record_settings",
+        "restore",
+        "drill",
+        "recover",
+        "return_items",
+    ):
         assert told[name] / 10 >= STOP_BEFORE_SECONDS

@@ -16,10 +16,16 @@ from local.paths import EVENTS
 from local.sandbox import COPY_REGION, HOME_REGION
 from tests.e2e.recorder import recorded_calls
 
-CHECK, RESTORE = "check_recovery_points", "restore"
-OF_PLANS = [one for one in invoke.functions_for(EVENTS / "nightly.json") if one not in (CHECK, RESTORE)]
-"""The check looks at all plans at once, a restore is of none: of an event that names a plan alone they say
-so."""
+CHECK, RESTORE, RETURN, RECOVER = "check_recovery_points", "restore", "return_items", "recover"
+DRILL, VERIFY = "drill", "verify_database"
+"""What a drill asks, and nobody else."""
+OF_PLANS = [
+    one
+    for one in invoke.functions_for(EVENTS / "nightly.json")
+    if one not in (CHECK, RESTORE, RETURN, RECOVER, VERIFY)
+]
+"""The check looks at all plans at once, a restore and a return are of none: of an event that names a plan
+alone they say so."""
 
 CALLS = [
     (event, name)
@@ -31,7 +37,7 @@ CALLS = [
 @pytest.mark.parametrize(("event", "function"), CALLS, ids=[f"{e.stem}-{f}" for e, f in CALLS])
 def test_an_event_is_answered(house: House, event: Path, function: str) -> None:
     payload = invoke.read_event(event)
-    if function == RESTORE:  # what is made would stay for the others
+    if function in (RESTORE, RECOVER, DRILL):  # what is made would stay for the others
         payload = json.dumps({**json.loads(payload), "dry_run": True}).encode()
     answer = invoke.invoke(house.cloud.clients, house.stack.name, function, payload)
     assert not answer.error, answer.payload
@@ -39,6 +45,11 @@ def test_an_event_is_answered(house: House, event: Path, function: str) -> None:
     if function == RESTORE:
         assert told["state"] in ("planned", "refused"), told
         assert told["reason"]
+    elif function == RETURN:  # of a table that nobody has restored here
+        assert (told["state"], "there is no table" in told["reason"]) == ("refused", True), told
+    elif function == VERIFY:  # whose secret nobody has made here
+        assert (told["passed"], told["checks"]) == (False, []), told
+        assert "GetSecretValue" in told["reason"]
     elif function == CHECK:
         assert told["posture"]["at"] == told["at"] == json.loads(event.read_text()).get("at", told["at"])
         assert told["posture"]["problems"] == []
@@ -148,7 +159,11 @@ class TestMakeInvoke:
     @pytest.mark.parametrize(
         ("function", "event", "said"),
         [
-            ("no_such", "events/nightly.json", "publish_report, restore, run_plan"),
+            (
+                "no_such",
+                "events/nightly.json",
+                "publish_report, record_settings, recover, restore, return_items, run_plan",
+            ),
             ("create_backups", "events/no_such.json", "events/nightly.json"),
             ("create_backups", "README.md", "is not JSON"),
         ],

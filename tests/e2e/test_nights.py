@@ -108,7 +108,14 @@ def test_two_nights_leave_what_the_plan_asks_for(slow_house: House, nights: list
 RESOURCES = len({(one.kind, one.name) for one in COMPANY if one.is_protected})
 LAST_NIGHT = datetime(2026, 10, 26, 2, tzinfo=UTC)
 CHECKED = LAST_NIGHT + RUN_TAKES
-FUNCTIONS = ("create-backups", "copy-backups", "prune-backups", "check-recovery-points", "publish-report")
+FUNCTIONS = (
+    "create-backups",
+    "copy-backups",
+    "prune-backups",
+    "record-settings",
+    "check-recovery-points",
+    "publish-report",
+)
 
 
 @pytest.mark.usefixtures("nights")

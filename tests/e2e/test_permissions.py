@@ -3,7 +3,7 @@ allowed is what its calls need; and what it must not be able to do is denied whe
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -16,10 +16,10 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from holdfast.core.drills import drill_to_dict
 from holdfast.core.posture import Drill
-from local import restoring
+from local import invoke, restoring
 from local.house import STACK
 from local.nights import FIRST_NIGHT, read_check_schedule, read_schedule, run_night, start_check
-from local.paths import ROOT
+from local.paths import EVENTS, ROOT
 from local.sandbox import COPY_REGION, HOME_REGION, VAULT_ACCOUNT_ID, Clients
 from local.weather import control
 from local.weather.forecast import Forecast, Quotas
@@ -31,8 +31,22 @@ pytestmark = pytest.mark.long
 
 NIGHTS = 3
 STAGES = ("create-backups", "copy-backups", "prune-backups")
+RECORD = "record-settings"
 RESTORE = "restore"
-FUNCTIONS = (*STAGES, "publish-report", "run-plan", "check-recovery-points", RESTORE)
+RETURN = "return-items"
+DRILLING = "drill"
+RECOVER = "recover"
+FUNCTIONS = (
+    *STAGES,
+    "publish-report",
+    "run-plan",
+    "check-recovery-points",
+    RECORD,
+    RESTORE,
+    RETURN,
+    DRILLING,
+    RECOVER,
+)
 SLOT = "2026-10-27T02:00:00Z"
 DRILL = Drill(
     at=datetime(2026, 10, 20, 6, tzinfo=UTC),
@@ -66,12 +80,43 @@ EXEMPT: Mapping[str, str] = {
         "for tables that are encrypted with a key of the customer's, of which the company has none"
     ),
     "holdfast-RestoreRole: restore/OwnProgress: lambda:GetDurableExecutionState": "the same, of a restore",
+    "holdfast-DrillRole: drill/OwnProgress: lambda:GetDurableExecutionState": "the same, of a drill",
+    "holdfast-ReturnItemsRole: return-items/OwnProgress: lambda:GetDurableExecutionState": "the same",
+    "holdfast-ReturnItemsRole: return-items/KeysUse*": (
+        "for tables that are encrypted with a key of the customer's, of which the company has none"
+    ),
     "*/KeysGrant: kms:ViaService dynamodb.*": (
         "for tables that are to be encrypted with a key of the customer's, of which the company has none"
     ),
     "*/DynamodbImportFill: dynamodb:BatchWriteItem": (
         "for exports that hold changes: in these nights the company does no business"
     ),
+    "holdfast-DrillRole: holdfast-Restore*Policy/*": (
+        "what RestoreRole may, by the same policies: its restores show each statement, and a drill goes back "
+        "to no instant and brings no protection back"
+    ),
+    "holdfast-RecoverRole: holdfast-Restore*Policy/*": "the same; it restores in the copy Region alone",
+    "holdfast-RecoverRole: settings-copies-read/*": (
+        "for a standby, which reads there alone, and for the day when the home Region does not answer"
+    ),
+    "holdfast-RecoverRole: recover/OwnProgress: lambda:GetDurableExecutionState": "as of a run",
+    "holdfast-RestoreRole: restore/SettingsRead: s3:GetObject": (
+        "for a source that is gone, as tests/e2e/test_restore.py has one"
+    ),
+    "holdfast-Re*Role: exports-read/DynamodbExportsList: s3:ListBucket": (
+        "also said by SettingsCopiesMissing, which stands for itself"
+    ),
+    "holdfast-RestoreRole: settings-copies-read/*": (
+        "for the day when the home Region does not answer, as tests/e2e/test_recover.py has it"
+    ),
+    "holdfast-RecordSettingsRole: record/DynamodbScalingRead: application-autoscaling:*": (
+        "for tables with auto scaling, of which the company has none"
+    ),
+    "holdfast-RecordSettingsRole: record-copies/SettingsCopiesKey: kms:*": (
+        "S3 uses the bucket's key in the writer's name, which the embedded cloud's does for exports alone"
+    ),
+    "*/NetworkInterfaces: ec2:*": "Lambda's own calls, by which it puts a function into a VPC",
+    "*/NetworkList: ec2:*": "the same",
     "*/RdsSettle: rds:RebootDBInstance": (
         "for a parameter group that waits for a restart; the embedded cloud's count at once"
     ),
@@ -166,6 +211,8 @@ def _sweeps(made: Estate) -> None:
     everything = {"include": ["*"]}
     made.house.put_plan({**plan, "select": everything})
     made.function("create-backups", {"plan": "nightly", "slot": SLOT, "dry_run": True})
+    made.function(RECORD, {"plan": "nightly", "slot": SLOT})
+    made.function("verify-database", json.loads((EVENTS / "verify_database.rds.json").read_text()))
     # A second account may keep copies in the Region of the stack too. The roles there are of one Region, so
     # that this ends when volumes' snapshots have been shared.
     here = {"region": HOME_REGION, "account": VAULT_ACCOUNT_ID, "keep": {"daily": 1}}
@@ -233,6 +280,72 @@ def _restores(made: Estate) -> None:
         _restore(made, resource=resource, to="latest", at="latest")
     restoring.start(made.cloud.clients, STACK, {"resource": "nothing"})
     until(lambda: _has_sent_a_dead_letter(made, "RestoreRole"), seconds=120)
+    _drills(made, [resource for resource, _ in each])
+    _returns(made, f"{dynamodb}:table/orders")
+    _recovers(made, [resource for resource, _ in each])
+
+
+def _recovers(made: Estate, resources: Sequence[str]) -> None:
+    """One of each kind, in the copy Region."""
+    asked = {"plan": "nightly", "id": "audit", "only": list(resources)}
+    answer = invoke.invoke(made.cloud.clients, STACK, RECOVER, json.dumps(asked).encode())
+    assert not answer.error, answer.payload
+    made.cloud.clients("lambda").invoke(
+        FunctionName=f"{STACK}-{RECOVER}", Qualifier="live", InvocationType="Event", Payload=b"{}"
+    )
+    until(lambda: _has_sent_a_dead_letter(made, "RecoverRole"), seconds=120)
+
+
+def _drills(made: Estate, resources: Sequence[str]) -> None:
+    """Each kind from both Regions. A table that never came to its tags is marked and removed as well."""
+    for region in (HOME_REGION, COPY_REGION):
+        for resource in resources:
+            told = _drill(made, resource=resource, place=region)
+            [one] = told["rehearsals"]
+            assert one["removed"], one
+            assert one["stand"] == "over", one
+    assert _drill(made, sweep=True)["left_behind"] == []
+    schedule = read_schedule(made.cloud, made.house.stack)
+    scheduler = made.cloud.clients.in_role(schedule.role, service="scheduler.amazonaws.com")
+    scheduler("lambda").invoke(
+        FunctionName=f"{STACK}-{DRILLING}",
+        Qualifier="live",
+        InvocationType="Event",
+        Payload=b'{"plan": "nightly", "sweep": true, "slot": "2026-10-28T06:00:00Z"}',
+    )
+    made.cloud.clients("lambda").invoke(
+        FunctionName=f"{STACK}-{DRILLING}", Qualifier="live", InvocationType="Event", Payload=b"{}"
+    )
+    until(lambda: _has_sent_a_dead_letter(made, "DrillRole"), seconds=120)
+
+
+def _drill(made: Estate, **event: object) -> Mapping[str, Any]:
+    answer = invoke.invoke(
+        made.cloud.clients, STACK, DRILLING, json.dumps({"plan": "nightly", **event}).encode()
+    )
+    told: Mapping[str, Any] = json.loads(answer.payload)
+    assert told["over"], told
+    return told
+
+
+def _returns(made: Estate, table: str) -> None:
+    """What the company's orders have lost, from a restored table in each Region."""
+    made.cloud.clients("dynamodb").delete_item(TableName="orders", Key=ITEM)
+    for region in (COPY_REGION, HOME_REGION):
+        restored = f"{table.replace(HOME_REGION, region)}-returned"
+        _restore(made, resource=table, to="orders-returned", region=region)
+        for to in ({}, {"to": table}):
+            answer = invoke.invoke(
+                made.cloud.clients, STACK, RETURN, json.dumps({"from": restored, **to}).encode()
+            )
+            assert json.loads(answer.payload)["state"] == "done", answer.payload
+    made.cloud.clients("lambda").invoke(
+        FunctionName=f"{STACK}-{RETURN}",
+        Qualifier="live",
+        InvocationType="Event",
+        Payload=b'{"from": "nothing"}',
+    )
+    until(lambda: _has_sent_a_dead_letter(made, "ReturnItemsRole"), seconds=120)
 
 
 def _restore(made: Estate, **event: object) -> None:
@@ -296,7 +409,7 @@ class TestWhatIsAllowed:
         assert audit.disagreements() == []
 
     def test_no_role_is_allowed_what_no_call_needs(self, audit: Audit) -> None:
-        assert len(ours(audit)) == 10
+        assert len(ours(audit)) == 15
         said = [one for role in ours(audit) for one in audit.superfluous(role)]
         assert left_over(said, EXEMPT) == []
 
@@ -517,7 +630,13 @@ MUST_NOT: Mapping[str, Mapping[str, Try]] = {
     "publish-report": ALL | CREATE | COPY | DELETE | LIST | INVOKE,
     "run-plan": ALL | CREATE | COPY | DELETE | LIST | PUBLISH,
     "check-recovery-points": ALL | CREATE | COPY | DELETE | PUBLISH | INVOKE,
+    RECORD: ALL | CHANGE | CREATE | COPY | DELETE | PUBLISH | INVOKE,
     RESTORE: CHANGE | DESTROY | TAKE_OVER | CREATE | COPY | DELETE | INVOKE,
+    RETURN: {
+        what: attempt
+        for what, attempt in (ALL | CHANGE | CREATE | COPY | DELETE | LIST | INVOKE).items()
+        if what != "put an item"
+    },
 }
 
 
@@ -610,13 +729,13 @@ def _ours(whole: Estate) -> str:
 
 
 class TestBuckets:
-    def test_the_exports_are_read_by_a_restore_alone(self, whole: Estate) -> None:
+    def test_the_exports_are_read_by_restores_alone(self, whole: Estate) -> None:
         bucket = whole.house.copy_bucket
         listed = whole.cloud.clients("s3", COPY_REGION).list_objects_v2(Bucket=bucket)["Contents"]
         key = next(one["Key"] for one in listed if "/data/" in one["Key"])
         for function in FUNCTIONS:
             s3 = whole.as_function(function)("s3", COPY_REGION)
-            if function != RESTORE:
+            if function not in (RESTORE, DRILLING, RECOVER):
                 assert_denied(lambda s3=s3: s3.get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
         assert whole.as_function(RESTORE)("s3", COPY_REGION).get_object(Bucket=bucket, Key=key)
 

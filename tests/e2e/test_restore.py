@@ -168,3 +168,28 @@ def test_make_restore_tells_setting_by_setting(
     assert "is taken" in " ".join(capsys.readouterr().out.split())
     assert restoring.main(["nosuch"]) == 2
     assert "customers" in capsys.readouterr().out
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("region", [HOME_REGION, COPY_REGION])
+def test_a_table_that_is_gone_comes_back_of_its_backup_alone(built: None, region: str) -> None:
+    """With all the settings that the night's run recorded, under the roles of the functions."""
+    with Cloud() as cloud:
+        house = furnish(cloud)
+        schedule = read_schedule(cloud, house.stack)
+        [night] = schedule.instants(FIRST_NIGHT, 1)
+        assert run_night(cloud, schedule, night).status == "SUCCEEDED"
+        run_stage(house, "copy_backups", night)
+        had = items(house, "orders")
+        dynamodb = house.cloud.clients("dynamodb")
+        dynamodb.update_table(TableName="orders", DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName="orders")
+        told = restored(house, resource=TABLE.format("orders"), to="orders-again", region=region)
+        assert told["state"] == "done", told
+        assert "the source's settings are those recorded on " in told["reason"]
+        assert items(house, "orders-again", region) == had
+        document = kept(house, told["id"])
+        assert document["source"]["recorded"]
+        fates = {one["name"]: one["fate"] for one in document["settings"]}
+        assert {"BillingMode", "KeySchema", "Tags"} <= fates.keys()
+        assert set(fates.values()) == {"restored"}, fates

@@ -53,6 +53,7 @@ from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
 from holdfast.usecases.publish import publish_report
+from holdfast.usecases.record import record_settings
 from holdfast.usecases.run import run_plan
 from local import accounts, databases, ebs, exports, tables
 from tests.fakes import ACCOUNT, AWAY, HOME
@@ -238,6 +239,14 @@ class House:
         """What the check's function does when the night's run asks: the posture, and its answer."""
         return self._checked({"plan": "nightly", "slot": f"{NIGHT:%Y-%m-%dT%H:%M:%SZ}"})
 
+    def record(self, event: Mapping[str, object]) -> dict[str, object]:
+        """What the function that records settings does with a run's event."""
+        app, now = self.app(), datetime.now(UTC)
+        slot = datetime.fromisoformat(str(event["slot"]))
+        request = parse_request(event, max(slot, now))
+        plan = app.plans.get(request.plan)
+        return record_settings(app.record_ports, plan, request, app.home, now, _plenty)
+
     def _checked(self, event: Mapping[str, object]) -> tuple[Posture, dict[str, Any]]:
         app = self.app()
         slot = datetime.fromisoformat(str(event["slot"]))
@@ -301,6 +310,8 @@ class _Run:
         try:
             if stage is Stage.CHECK:
                 return self.house._checked(payload)[1]
+            if stage is Stage.SETTINGS:
+                return self.house.record(payload)
             return self.house._invoked(stage, payload)[1]
         except Exception as error:  # as Lambda does of whatever a handler raises
             raise StageCrashed(f"{type(error).__name__}: {error}") from error

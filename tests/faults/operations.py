@@ -43,13 +43,23 @@ def services() -> set[str]:
 RESTORERS = ("*_restore*.py", "*_settl*.py", "*_settings.py", "dynamodb_given.py", "dynamodb_increments.py")
 """The adapters whose calls `test_restore` tries."""
 
+REHEARSERS = ("*_rehearsal.py",)
+"""Those whose calls `tests/contract/test_rehearsals.py` tries."""
+
+RETURNERS = ("dynamodb_items.py",)
+"""Those whose calls `test_return_items` tries."""
+
+
+OF_THE_VERIFIER = {"lambda", "secretsmanager"}
+"""Each has one call, which `test_lambda_verifier` tries, and methods that are named as those of DynamoDB."""
+
 
 def called(*files: str, but: tuple[str, ...] = ()) -> set[str]:
     """The operations that the adapters call, `rds.CopyDBSnapshot`: those in files of such names (all, where
     none is given), but for those in others."""
     by_method = {
         xform_name(operation): f"{service}.{operation}"
-        for service in services()
+        for service in services() - OF_THE_VERIFIER
         for operation in model_of(service).operation_names
     }
     return {by_method[one] for one in _method_names(files, but) if one in by_method}

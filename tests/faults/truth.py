@@ -61,7 +61,8 @@ def _tables() -> Iterator[Standing]:
 
 def _exports() -> Iterator[Standing]:
     """One for each prefix that has anything below it."""
-    keys = list(s3_backends[ACCOUNT]["aws"].buckets[EXPORTS].keys)
+    everything = list(s3_backends[ACCOUNT]["aws"].buckets[EXPORTS].keys)
+    keys = [key for key in everything if not key.startswith("settings/")]
     for prefix in {"/".join(key.split("/")[:6]) for key in keys}:
         *_, table, name = prefix.split("/")
         yield Standing(

@@ -28,6 +28,7 @@ from holdfast.core.restoring import (
 from holdfast.ports import Deadline, Provider, RestorePorts
 from holdfast.usecases.restore import restore
 from tests.builders import AWAY_REGION, HOME_REGION, NIGHT, TABLE, a_backup, kind_of
+from tests.fakes import FakeSettings
 
 ASKED = NIGHT + timedelta(hours=13)
 """When people ask for a restore."""
@@ -259,6 +260,7 @@ class RestoreWorld:
     source: str = TABLE
     cloud: RestoreCloud = field(default_factory=RestoreCloud)
     restores: FakeRestores = field(init=False)
+    recorded: FakeSettings = field(default_factory=FakeSettings)
 
     def __post_init__(self) -> None:
         self.restores = FakeRestores(self.cloud)
@@ -274,6 +276,7 @@ class RestoreWorld:
             providers={kind: provider},
             restorers={kind: FakeRestorer(self.cloud, kind)},
             restores=self.restores,
+            recorded=self.recorded,
         )
 
     def asks(self, **more: object) -> RestoreRequest:

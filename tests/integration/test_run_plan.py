@@ -28,6 +28,7 @@ from tests.integration.world import World
 from tests.logged import read
 
 PLAN = a_plan(keep=KeepPolicy(daily=2, minimum=1), copies=(a_rule(keep=KeepPolicy(daily=2, minimum=1)),))
+LAST = [Stage.PRUNE, Stage.SETTINGS, Stage.CHECK, Stage.REPORT]
 type Functions = Callable[[Stage, Mapping[str, object]], dict[str, object]]
 
 
@@ -152,8 +153,8 @@ class TestAUsualNight:
         execution = Execution(world.invoke)
         summary = execution.run(world)
         assert summary["status"] == "ok"
-        assert execution.invoked[-3:] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
-        assert set(execution.invoked[:-3]) == {Stage.CREATE, Stage.COPY}
+        assert execution.invoked[-4:] == LAST
+        assert set(execution.invoked[:-4]) == {Stage.CREATE, Stage.COPY}
         assert {one.state for one in world.cloud.standing()} == {BackupState.AVAILABLE}
         assert len(world.names()) == 3 * 2 + 2 * 2
         [message] = world.notifier.messages
@@ -250,7 +251,7 @@ class TestCrashes:
         execution = Execution(crashing(world, {Stage.COPY: 99}))
         with pytest.raises(RunFailed, match="Holdfast nightly: PARTIAL"):
             execution.run(world)
-        assert execution.invoked[-3:] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
+        assert execution.invoked[-4:] == LAST
         assert len(world.cloud.standing("rds")) == 2
         assert "copy_backups could not do its work" in world.notifier.messages[0].text
 
@@ -310,7 +311,7 @@ class TestTheLookAtTheEnd:
     def test_the_check_is_asked_after_pruning_and_its_answer_is_told(self) -> None:
         world = a_world(nights=3)
         stages = self.handed(world)
-        assert [stage for stage, _ in stages[-3:]] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
+        assert [stage for stage, _ in stages[-4:]] == LAST
         assert stages[-2][1] == {"plan": "nightly", "slot": "2026-11-22T02:00:00Z", "run": "5f0c"}
         told = stages[-1][1]["posture"]
         assert isinstance(told, dict)
@@ -367,7 +368,7 @@ class TestTheWindow:
         with pytest.raises(RunFailed, match="Holdfast nightly: PARTIAL, 0 of 3 backed up, 5 pending"):
             execution.run(world)
         assert sum(execution.waited) <= 600
-        assert execution.invoked[-3:] == [Stage.PRUNE, Stage.CHECK, Stage.REPORT]
+        assert execution.invoked[-4:] == LAST
         assert len(list(world.cloud.standing("rds", "us-east-1", stuck))) == 6
 
     def test_the_next_night_heals_what_it_left(self) -> None:

@@ -24,6 +24,7 @@ from holdfast.ports import (
     Grouper,
     Provider,
     PrunePorts,
+    RecordPorts,
     ResourceQuery,
     StoredPlan,
 )
@@ -33,6 +34,7 @@ from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
 from holdfast.usecases.publish import Published, publish_report
+from holdfast.usecases.record import record_settings
 from tests.builders import HOME, NIGHT, a_plan, a_request
 from tests.fakes import (
     KINDS,
@@ -44,7 +46,9 @@ from tests.fakes import (
     FakePostureStore,
     FakeProvider,
     FakeQuotas,
+    FakeReader,
     FakeRecords,
+    FakeSettings,
     FakeTurns,
     provider_for,
 )
@@ -129,12 +133,15 @@ class World:
     postures: FakePostureStore = field(default_factory=FakePostureStore)
     page: FakePage = field(default_factory=FakePage)
     prices: UsualPrices = field(default_factory=UsualPrices)
+    readers: dict[str, FakeReader] = field(default_factory=dict)
+    settings: FakeSettings = field(default_factory=FakeSettings)
     stored: list[StoredPlan] = field(default_factory=list)
     """All plans as they are kept, where there are others than `plan`."""
 
     def __post_init__(self) -> None:
         for kind in KINDS:
             self.providers.setdefault(kind, provider_for(self.cloud, kind))
+            self.readers.setdefault(kind, FakeReader(self.cloud, kind))
 
     @property
     def copiers(self) -> Mapping[str, Copier]:
@@ -213,6 +220,12 @@ class World:
         report = prune_backups(ports, self.plan, request, self.home, deadline)
         return self._kept(report)
 
+    def record(
+        self, request: Request | None = None, deadline: Deadline = plenty, now: datetime = NIGHT
+    ) -> dict[str, object]:
+        ports = RecordPorts(providers=self.providers, restorers=self.readers, settings=self.settings)  # type: ignore[arg-type]
+        return record_settings(ports, self.plan, request or a_request(), self.home, now, deadline)
+
     def publish(self, request: Request | None = None, *problems: str) -> Published:
         request = replace(request or a_request(), problems=problems)
         return publish_report(self.records, self.notifier, request, self.home)
@@ -248,6 +261,8 @@ class World:
         request = parse_request(payload, now, also)
         if request.plan != self.plan.name and stage is not Stage.REPORT:
             raise StageCrashed("there is no such plan")
+        if stage is Stage.SETTINGS:
+            return self.record(request)
         if stage is Stage.REPORT:
             published = self.publish(request, *request.problems)
             return published.report.to_dict() | {"subject": published.message.subject}

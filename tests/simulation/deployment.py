@@ -12,15 +12,25 @@ from holdfast.core.posture import Posture
 from holdfast.core.report import Report, Stage
 from holdfast.core.usage import Usage
 from holdfast.events import parse_check, parse_request
-from holdfast.ports import CheckPorts, Copier, CopyPorts, CreatePorts, Grouper, Provider, PrunePorts
+from holdfast.ports import (
+    CheckPorts,
+    Copier,
+    CopyPorts,
+    CreatePorts,
+    Grouper,
+    Provider,
+    PrunePorts,
+    RecordPorts,
+)
 from holdfast.stage import MOST_OUTCOMES
 from holdfast.usecases.check import check_recovery_points, keep_posture
 from holdfast.usecases.copy import copy_backups
 from holdfast.usecases.create import create_backups
 from holdfast.usecases.prune import prune_backups
 from holdfast.usecases.publish import publish_report
+from holdfast.usecases.record import record_settings
 from holdfast.usecases.run import run_plan
-from tests.fakes import KINDS, FakeGrouper, FakeProvider, FakeQuotas, provider_for
+from tests.fakes import KINDS, FakeGrouper, FakeProvider, FakeQuotas, FakeReader, FakeSettings, provider_for
 from tests.simulation.cloud import FromWithin, SimulatedCloud
 from tests.simulation.gate import Gate, Killed, Process
 from tests.simulation.ports import HoldList, Notifier, Page, Plans, Postures, PriceList, Records, Turns
@@ -30,6 +40,7 @@ _MORE_KEYS = {
     Stage.CREATE: (),
     Stage.COPY: ("hint",),
     Stage.PRUNE: ("approve",),
+    Stage.SETTINGS: (),
     Stage.REPORT: ("problems", "posture", "unchecked"),
 }
 
@@ -59,6 +70,7 @@ class Deployment:
     postures: Postures = field(init=False)
     page: Page = field(init=False)
     providers: dict[str, Provider] = field(init=False)
+    settings: FakeSettings = field(default_factory=FakeSettings)
 
     def __post_init__(self) -> None:
         self.plans, self.records, self.turns = Plans(self.gate), Records(self.gate), Turns(self.gate)
@@ -114,6 +126,8 @@ class Deployment:
             published = publish_report(self.records, self.notifier, request, self.home)
             summary = published.report.to_dict(most=MOST_OUTCOMES)
             return summary | {"subject": published.message.subject, "sent": published.sent}
+        if stage is Stage.SETTINGS:
+            return self._record(request, process)
         report = self._sweep(stage, request, process)
         if report is None:
             return {"plan": request.plan, "hint": "nothing to do now"}
@@ -144,6 +158,12 @@ class Deployment:
         glance = glance_of(posture, request.plan, self.page.address).to_dict()
         self.answered.append(glance)
         return {"at": format_slot(posture.at), "standing": str(posture.standing), "posture": glance}
+
+    def _record(self, request: Request, process: Process) -> dict[str, object]:
+        readers = {kind: FakeReader(self.cloud, kind) for kind in KINDS}
+        ports = RecordPorts(providers=self.providers, restorers=readers, settings=self.settings)  # type: ignore[arg-type]
+        plan, now = self.plans.get(request.plan), self._clock_of(process)
+        return record_settings(ports, plan, request, self.home, now, self.gate.deadline(process))
 
     def _clock_of(self, process: Process) -> datetime:
         return (self.gate.now + timedelta(seconds=process.skew)).astimezone(UTC)

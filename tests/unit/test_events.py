@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from holdfast.core.errors import RequestError
 from holdfast.core.glance import Glance, Standing
 from holdfast.core.model import CheckRequest, Request
+from holdfast.core.verifying import question_from_dict
+from holdfast.drill_events import parse_drill
 from holdfast.events import parse_check, parse_request
+from holdfast.recovery_events import parse_recovery
 from holdfast.restore_events import parse_restore
+from holdfast.return_events import parse_return
 from tests.builders import NIGHT
 from tests.unit.test_plans import json_values
 
@@ -258,6 +262,15 @@ class TestFiles:
         function, event = path.name.split(".")[0], json.loads(path.read_text())
         if function == "check_recovery_points":
             assert parse_check(event, NOW).at <= NOW
+        elif function == "recover":
+            now = datetime.now(UTC)
+            assert parse_recovery(event, now, "us-west-2", ("us-west-2",), "run").plan == "nightly"
+        elif function == "drill":
+            assert parse_drill(event, NOW, "run").plan == "nightly"
+        elif function == "return_items":
+            assert parse_return(event, "123456789012", ("us-east-1", "us-west-2"), "run").source
+        elif function == "verify_database":
+            assert question_from_dict(event).host
         elif function == "restore":
             assert parse_restore(event, datetime.now(UTC), "us-east-1", "run").kind
         else:

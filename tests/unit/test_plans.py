@@ -153,7 +153,7 @@ COUNT = "give a whole number from 0 to 10000"
         (
             changed(kep={}),
             (
-                "kep: unknown key; allowed are copies, keep, name, prune, rpo_hours, rto_minutes, "
+                "kep: unknown key; allowed are copies, drill, keep, name, prune, rpo_hours, rto_minutes, "
                 "select, time_zone, vault_of, window_minutes"
             ),
         ),

@@ -18,6 +18,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert read_settings(LEAST) == Settings(
         stack="holdfast",
         region="us-east-1",
+        here="us-east-1",
         account="123456789012",
         plans_path="/holdfast/plans",
         bucket="reports",
@@ -89,3 +90,20 @@ def test_a_rate_that_is_none_is_refused(rate: str) -> None:
 def test_a_quota_that_is_none_is_refused(quota: str) -> None:
     with pytest.raises(SettingsError, match="HOLDFAST_SNAPSHOT_QUOTA is"):
         read_settings(LEAST | {"HOLDFAST_SNAPSHOT_QUOTA": quota})
+
+
+class TestStandby:
+    GIVEN = LEAST | {"AWS_REGION": "us-west-2", "HOLDFAST_HOME_REGION": "us-east-1"}
+
+    def test_stands_elsewhere_than_its_resources(self) -> None:
+        settings = read_settings(self.GIVEN | {"HOLDFAST_COPY_REGIONS": "us-west-2"})
+        assert (settings.region, settings.here) == ("us-east-1", "us-west-2")
+        assert settings.restore_regions == ("us-west-2",)
+
+    def test_stands_in_the_copy_region(self) -> None:
+        with pytest.raises(SettingsError, match="'us-west-2' is no copy Region"):
+            read_settings(self.GIVEN)
+
+    def test_a_primary_restores_in_the_copy_region_first(self) -> None:
+        given = {"HOLDFAST_HOME_REGION": "us-east-1", "HOLDFAST_COPY_REGIONS": "us-west-2"}
+        assert read_settings(LEAST | given).restore_regions == ("us-west-2", "us-east-1")

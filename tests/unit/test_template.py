@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from holdfast.core.model import HOLD_TAG, PLAN_TAG, KeepPolicy, Origin
+from holdfast.core.drilling import DRILL_TAG, PREFIX
+from holdfast.core.drilling import PATIENCE as DRILL_PATIENCE
+from holdfast.core.model import HOLD_TAG, PLAN_TAG, DrillRule, KeepPolicy, Origin
 from holdfast.core.naming import STACK_TAG
 from holdfast.core.restoring import PATIENCE, RESTORE_TAG
 from holdfast.events import parse_request
@@ -46,11 +49,17 @@ FUNCTIONS = {
     "CreateBackupsFunction": "create_backups",
     "CopyBackupsFunction": "copy_backups",
     "PruneBackupsFunction": "prune_backups",
+    "RecordSettingsFunction": "record_settings",
     "CheckRecoveryPointsFunction": "check_recovery_points",
     "PublishReportFunction": "publish_report",
     "RestoreFunction": "restore",
+    "RecoverFunction": "recover",
+    "DrillFunction": "drill",
+    "ReturnItemsFunction": "return_items",
 }
-CHECK_ROLE, RESTORE_ROLE = "CheckPointsRole", "RestoreRole"
+CHECK_ROLE, RESTORE_ROLE, DRILL_ROLE = "CheckPointsRole", "RestoreRole", "DrillRole"
+RECOVER_ROLE = "RecoverRole"
+RETURN_ROLE = "ReturnItemsRole"
 LAMBDA_ROLES = {name.replace("Function", "Role").replace("CheckRecovery", "Check") for name in FUNCTIONS}
 WITHOUT_RESOURCES = {
     "application-autoscaling:DescribeScalableTargets",
@@ -62,7 +71,9 @@ WITHOUT_RESOURCES = {
     "dynamodb:ListTables",
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSnapshots",
+    "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
     "rds:DescribeAccountAttributes",
     "servicequotas:GetAWSDefaultServiceQuota",
@@ -149,6 +160,9 @@ class Stack:
                 return self.holds(argument)
             case "Fn::GetAtt":
                 return f"<{argument[0]}.{argument[1]}>"
+            case "Fn::Split":
+                separator, text = self.resolve(argument)
+                return text.split(separator)
             case "Fn::Sub":
                 text, extra = argument if isinstance(argument, list) else (argument, {})
                 known = {key: self.resolve(each) for key, each in extra.items()}
@@ -165,8 +179,8 @@ class Stack:
                 return left == right
             case "Fn::Not":
                 return not self.resolve(argument[0])
-            case "Fn::And":
-                return all(self.resolve(argument))
+            case "Fn::And" | "Fn::Or":
+                return (all if name == "Fn::And" else any)(self.resolve(argument))
         raise AssertionError(f"the template uses {name}, which this test does not know")
 
     def _name(self, name: str, known: Mapping[str, Any]) -> Any:
@@ -251,6 +265,8 @@ class TestRoles:
                 "rds:CreateDBSnapshot",
             },
             RESTORE_ROLE: {"ec2:CreateVolume", "logs:CreateLogGroup", "rds:CreateDBInstance"},
+            RECOVER_ROLE: {"ec2:CreateVolume", "logs:CreateLogGroup", "rds:CreateDBInstance"},
+            DRILL_ROLE: {"ec2:CreateVolume", "logs:CreateLogGroup", "rds:CreateDBInstance"},
         }
 
     def test_only_copy_backups_may_copy(self) -> None:
@@ -266,7 +282,12 @@ class TestRoles:
             "rds:ModifyDBSnapshotAttribute",
         }
         changes = {"rds:ModifyDBCluster", "rds:ModifyDBInstance"}
-        assert roles_with("Modify") == {"CopyBackupsRole": shares, RESTORE_ROLE: changes}
+        assert roles_with("Modify") == {
+            "CopyBackupsRole": shares,
+            RESTORE_ROLE: changes,
+            RECOVER_ROLE: changes,
+            DRILL_ROLE: changes,
+        }
         for each in statements(LARGEST, "CopyBackupsRole"):
             if str(each["Action"]) in shares:
                 ec2 = str(each["Action"]).startswith("ec2")
@@ -295,6 +316,7 @@ class TestRoles:
 
     def test_exports_are_written_and_deleted_only_under_this_stack_s_prefix(self) -> None:
         mine = f"arn:aws:s3:::exports/holdfast/{STACK}/*"
+        recorded = f"arn:aws:s3:::exports/settings/{STACK}/*"
         touching = {
             (role, action)
             for role in LAMBDA_ROLES
@@ -308,14 +330,50 @@ class TestRoles:
             ("CopyBackupsRole", "s3:PutObjectAcl"),
             ("PruneBackupsRole", "s3:DeleteObject"),
             (RESTORE_ROLE, "s3:GetObject"),
+            (RECOVER_ROLE, "s3:GetObject"),
+            (DRILL_ROLE, "s3:GetObject"),
         }
         anywhere = {
             role
             for role in LAMBDA_ROLES
             for each in statements(LARGEST, role)
-            if "exports" in str(each["Resource"]) and each["Resource"] != mine
+            if "exports" in str(each["Resource"]) and each["Resource"] not in (mine, recorded)
         }
-        assert anywhere == {"CopyBackupsRole", "PruneBackupsRole", CHECK_ROLE, RESTORE_ROLE}  # to list
+        assert anywhere == {
+            "RecordSettingsRole",
+            "CopyBackupsRole",
+            "PruneBackupsRole",
+            CHECK_ROLE,
+            RESTORE_ROLE,
+            RECOVER_ROLE,
+            DRILL_ROLE,
+        }  # to list
+
+    def test_who_records_settings_reads_and_writes_what_it_read_and_nothing_else(self) -> None:
+        writing = {
+            (action, resource)
+            for each in statements(LARGEST, "RecordSettingsRole")
+            for action in as_list(each["Action"])
+            for resource in as_list(each["Resource"])
+            if not action.partition(":")[2].startswith(("Describe", "Get", "List"))
+            and action.partition(":")[0] not in ("logs", "xray")
+        }
+        assert writing == {
+            ("s3:PutObject", "<ReportBucket.Arn>/settings/*"),
+            ("s3:PutObject", f"arn:aws:s3:::exports/settings/{STACK}/*"),
+            ("kms:Decrypt", f"arn:aws:kms:{AWAY}:{ACCOUNT}:key/*"),
+            ("kms:GenerateDataKey", f"arn:aws:kms:{AWAY}:{ACCOUNT}:key/*"),
+        }
+
+    def test_recorded_settings_are_written_by_one_role_and_read_by_those_that_restore(self) -> None:
+        touching: dict[str, set[str]] = {}
+        for role in LAMBDA_ROLES:
+            for each in statements(LARGEST, role):
+                if "/settings/" in str(each["Resource"]):
+                    touching.setdefault(role, set()).update(as_list(each["Action"]))
+        assert touching.pop("RecordSettingsRole") == {"s3:GetObject", "s3:PutObject"}
+        assert touching[RESTORE_ROLE] == {"s3:GetObject"}
+        assert set.union(*touching.values()) == {"s3:GetObject"}
 
     def test_only_prune_backups_may_delete(self) -> None:
         assert roles_with("Delete") == {
@@ -326,12 +384,26 @@ class TestRoles:
                 "rds:DeleteDBSnapshot",
                 "s3:DeleteObject",
             },
+            RECOVER_ROLE: {"dynamodb:DeleteItem"},
             RESTORE_ROLE: {"dynamodb:DeleteItem"},  # AWS demands it of whoever restores a table
+            DRILL_ROLE: {
+                "dynamodb:DeleteItem",
+                "dynamodb:DeleteTable",
+                "ec2:DeleteVolume",
+                "rds:DeleteDBCluster",
+                "rds:DeleteDBInstance",
+            },
         }
 
     def test_only_who_ends_something_may_publish(self) -> None:
         may = {"sns:Publish"}
-        assert roles_with("Publish") == {"PublishReportRole": may, RESTORE_ROLE: may}
+        assert roles_with("Publish") == {
+            "PublishReportRole": may,
+            RESTORE_ROLE: may,
+            RECOVER_ROLE: may,
+            RETURN_ROLE: may,
+            DRILL_ROLE: may,
+        }
 
     def test_run_plan_touches_no_backup_and_no_record(self) -> None:
         services = {action.split(":")[0] for action in actions(Stack(), "RunPlanRole")}
@@ -438,9 +510,12 @@ class TestRoles:
             "tag:GetResources",
         }
         for role in LAMBDA_ROLES:
-            expected = asking if role in ("CreateBackupsRole", CHECK_ROLE) else set()
-            if role == RESTORE_ROLE:  # of the one that it is asked for
+            select = ("CreateBackupsRole", "RecordSettingsRole", DRILL_ROLE, CHECK_ROLE)
+            expected = asking if role in select else set()
+            if role in (RESTORE_ROLE, RECOVER_ROLE):  # of those that it is asked for
                 expected = asking - {"dynamodb:ListTables", "ec2:DescribeInstances", "tag:GetResources"}
+            if role == RETURN_ROLE:  # of the two that it is asked for
+                expected = {"dynamodb:DescribeTable"}
             assert actions(LARGEST, role) & asking == expected
 
     def test_exports_go_to_a_bucket_of_this_account_alone(self) -> None:
@@ -451,7 +526,8 @@ class TestRoles:
             for each in statements(LARGEST, role)
             if "s3:::exports" in str(each["Resource"])
         ]
-        assert len(touching) == 7  # listed by four
+        recorded = [each for each in touching if str(each["Sid"]).startswith("SettingsCopies")]
+        assert len(touching) - len(recorded) == 11  # listed by six
         for each in touching:
             assert each["Condition"]["StringEquals"] == {"aws:ResourceAccount": ACCOUNT}
 
@@ -480,8 +556,10 @@ class TestRoles:
                     continue
                 if each["Action"] == "kms:DescribeKey":
                     continue
-                through = each["Condition"]["StringEquals"]["kms:ViaService"]
-                allowed = restoring if role == RESTORE_ROLE else services
+                through = as_list(each["Condition"]["StringEquals"]["kms:ViaService"])
+                allowed = (
+                    restoring if role in (RESTORE_ROLE, RECOVER_ROLE, DRILL_ROLE, RETURN_ROLE) else services
+                )
                 assert {one.removesuffix(".amazonaws.com") for one in through} <= allowed
 
     def test_x_ray_is_allowed_only_when_it_is_on(self) -> None:
@@ -542,15 +620,17 @@ class TestFunctions:
         assert settings.vault_role == roles.get(file, "")
         assert settings.snapshot_quota is None
         assert settings.rds_calls_per_second == 5
-        assert settings.topic_arn == ("<ReportTopic>" if file in ("publish_report", "restore") else "")
+        tells = file in ("publish_report", "restore", "recover", "drill", "return_items")
+        assert settings.topic_arn == ("<ReportTopic>" if tells else "")
         reads_holds = file in ("prune_backups", "check_recovery_points")
         assert settings.holds_parameter == (f"/{STACK}/holds" if reads_holds else "")
-        checks = file == "check_recovery_points"
-        assert settings.prices_parameter == (f"/{STACK}/prices" if checks else "")
+        reads_prices = file in ("check_recovery_points", "drill")
+        assert settings.prices_parameter == (f"/{STACK}/prices" if reads_prices else "")
         stages = {
             "create": "CreateBackupsFunction",
             "copy": "CopyBackupsFunction",
             "prune": "PruneBackupsFunction",
+            "settings": "RecordSettingsFunction",
             "check": "CheckRecoveryPointsFunction",
             "report": "PublishReportFunction",
         }
@@ -558,11 +638,14 @@ class TestFunctions:
         assert settings.stage_functions == (aliases if file == "run_plan" else {})
 
     def test_it_is_given_these_variables_and_no_others(self, logical_id: str, file: str) -> None:
-        stages = ("CREATE", "COPY", "PRUNE", "CHECK", "REPORT")
+        stages = ("CREATE", "COPY", "PRUNE", "SETTINGS", "CHECK", "REPORT")
         own = {
             "run_plan": {f"HOLDFAST_{stage}_FUNCTION" for stage in stages},
             "publish_report": {"HOLDFAST_TOPIC_ARN", "HOLDFAST_CHAT_TOPIC_ARN"},
             "restore": {"HOLDFAST_TOPIC_ARN"},
+            "recover": {"HOLDFAST_TOPIC_ARN"},
+            "drill": {"HOLDFAST_TOPIC_ARN", "HOLDFAST_PRICES_PARAMETER", "HOLDFAST_VERIFIER"},
+            "return_items": {"HOLDFAST_TOPIC_ARN"},
             "copy_backups": {"HOLDFAST_VAULT_ROLE"},
             "prune_backups": {"HOLDFAST_HOLDS_PARAMETER", "HOLDFAST_VAULT_ROLE"},
             "check_recovery_points": {
@@ -576,6 +659,7 @@ class TestFunctions:
             "HOLDFAST_BUCKET",
             "HOLDFAST_COPY_BUCKET",
             "HOLDFAST_COPY_REGIONS",
+            "HOLDFAST_HOME_REGION",
             "HOLDFAST_PLANS_PATH",
             "HOLDFAST_RDS_CALLS_PER_SECOND",
             "HOLDFAST_SNAPSHOT_QUOTA",
@@ -619,7 +703,7 @@ class TestRestore:
     def test_nobody_else_may_make_a_resource(self) -> None:
         for role in LAMBDA_ROLES:
             assert actions(LARGEST, role) & set(self.MAKES) == (
-                set(self.MAKES) if role == RESTORE_ROLE else set()
+                set(self.MAKES) if role in (RESTORE_ROLE, RECOVER_ROLE, DRILL_ROLE) else set()
             )
 
     def test_a_person_alone_starts_it_and_lambda_does_not_do_so_again(self) -> None:
@@ -694,6 +778,115 @@ class TestRestore:
         assert attached <= 10240
 
 
+class TestDrill:
+    """What a drill may do beyond a restore, and to what."""
+
+    REMOVES = (
+        "dynamodb:DeleteTable",
+        "ec2:DeleteVolume",
+        "rds:DeleteDBCluster",
+        "rds:DeleteDBInstance",
+    )
+
+    def of_drill(self, action: str) -> list[dict[str, Any]]:
+        return [each for each in statements(LARGEST, DRILL_ROLE) if action in as_list(each["Action"])]
+
+    @pytest.mark.parametrize("action", REMOVES)
+    def test_it_removes_only_what_bears_its_tag(self, action: str) -> None:
+        [each] = self.of_drill(action)
+        assert is_demanded(each, f"aws:ResourceTag/{DRILL_TAG}")
+
+    @pytest.mark.parametrize("action", [one for one in REMOVES if one != "ec2:DeleteVolume"])
+    def test_and_only_what_is_named_as_its_own(self, action: str) -> None:
+        [each] = self.of_drill(action)
+        names = [re.split("[:/]", one)[-1] for one in as_list(each["Resource"])]
+        assert names == [f"{PREFIX}*", f"{PREFIX}*"]
+
+    def test_besides_it_may_do_what_a_restore_may_and_look(self) -> None:
+        more = actions(LARGEST, DRILL_ROLE) - actions(LARGEST, RESTORE_ROLE)
+        assert more == {
+            *self.REMOVES,
+            "dynamodb:BatchGetItem",
+            "dynamodb:DescribeBackup",
+            "dynamodb:ListTables",
+            "ec2:DescribeInstances",
+            "ssm:GetParameter",
+            "tag:GetResources",
+        }
+
+    def test_it_reads_items_of_what_it_made_and_of_what_stands_at_home(self) -> None:
+        [own] = self.of_drill("dynamodb:BatchGetItem")
+        assert {re.split("[:/]", one)[-1] for one in as_list(own["Resource"])} == {f"{PREFIX}*"}
+
+    def test_it_is_off_until_somebody_wants_it(self) -> None:
+        for wanted, state in (({}, "DISABLED"), ({"Drills": "on"}, "ENABLED")):
+            events = Stack(given=wanted).resource("DrillFunction")["Events"]
+            assert {each["Properties"]["State"] for each in events.values()} == {state}
+        assert json.loads(plan_text(Stack()))["drill"] is None
+
+    def test_a_vault_rehearses_nothing(self) -> None:
+        stack = Stack(given={"Drills": "on", **VAULT_OF})
+        assert json.loads(plan_text(stack))["drill"] is None
+
+    def test_what_it_is_given_is_in_the_plan(self) -> None:
+        stack = Stack(given={"Drills": "on", "DrillWithinDays": "28", "DrillMaxUsd": "12.50"})
+        rule = parse_plan("nightly", plan_text(stack), limits(stack)).drill
+        assert rule == DrillRule(within_days=28, max_usd=Decimal("12.5"))
+
+    def test_it_outlives_its_own_patience(self) -> None:
+        durable = Stack().resource("DrillFunction")["DurableConfig"]
+        assert durable["ExecutionTimeout"] > 4 * DRILL_PATIENCE.total_seconds()
+
+    def test_each_of_its_schedules_asks_for_an_instant(self) -> None:
+        events = Stack().resource("DrillFunction")["Events"]
+        asked = [json.loads(each["Properties"]["Input"]) for each in events.values()]
+        assert all(one["slot"] == "<aws.scheduler.scheduled-time>" for one in asked)
+        assert [one.get("sweep", False) for one in asked] == [False, True]
+
+
+class TestReturnItems:
+    """What a return of lost items may do, and to what."""
+
+    def of_return(self, action: str) -> dict[str, Any]:
+        [found] = [each for each in statements(LARGEST, RETURN_ROLE) if action in as_list(each["Action"])]
+        return found
+
+    def test_of_tables_it_may_do_this_and_no_more(self) -> None:
+        assert {one for one in actions(LARGEST, RETURN_ROLE) if one.startswith("dynamodb:")} == {
+            "dynamodb:BatchGetItem",
+            "dynamodb:DescribeTable",
+            "dynamodb:DescribeTimeToLive",
+            "dynamodb:ListTagsOfResource",
+            "dynamodb:PutItem",
+            "dynamodb:Scan",
+        }
+
+    def test_it_reads_whole_only_what_a_restore_made(self) -> None:
+        assert is_demanded(self.of_return("dynamodb:Scan"), f"aws:ResourceTag/{RESTORE_TAG}")
+
+    def test_it_writes_at_home_alone(self) -> None:
+        assert self.of_return("dynamodb:PutItem")["Resource"] == f"arn:aws:dynamodb:{HOME}:{ACCOUNT}:table/*"
+
+    def test_of_the_bucket_it_writes_its_own_records(self) -> None:
+        assert self.of_return("s3:PutObject")["Resource"] == "<ReportBucket.Arn>/returns/*"
+
+    def test_only_returns_and_restores_touch_items(self) -> None:
+        touching = {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Scan"}
+        found = {role for role in LAMBDA_ROLES if actions(LARGEST, role) & touching}
+        assert found == {RESTORE_ROLE, RECOVER_ROLE, DRILL_ROLE, RETURN_ROLE}
+
+    def test_a_person_alone_starts_it_and_lambda_does_not_do_so_again(self) -> None:
+        function = Stack().resource("ReturnItemsFunction")
+        assert "Events" not in function
+        assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+
+    def test_it_outlives_its_own_patience_and_keeps_its_own_progress(self) -> None:
+        durable = Stack().resource("ReturnItemsFunction")["DurableConfig"]
+        assert durable["ExecutionTimeout"] >= PATIENCE.total_seconds() + 24 * 3600
+        progress = self.of_return("lambda:CheckpointDurableExecution")
+        assert progress["Resource"] == f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:{STACK}-return-items:*"
+
+
 class TestRun:
     def test_what_is_invoked_asynchronously_has_a_dead_letter_queue(self) -> None:
         asynchronous = [
@@ -701,17 +894,18 @@ class TestRun:
         ]
         # The check comes again in an hour, and an alarm rings when it stays away: nothing of it is to be done
         # later.
-        assert asynchronous == ["RunPlanFunction", "CheckRecoveryPointsFunction"]
+        assert asynchronous == ["RunPlanFunction", "CheckRecoveryPointsFunction", "DrillFunction"]
         assert "DeadLetterQueue" not in Stack().resource("CheckRecoveryPointsFunction")
         assert Stack().resource("RunPlanFunction")["DeadLetterQueue"] == {
             "Type": "SQS",
             "TargetArn": "<DeadLetterQueue.Arn>",
         }
-        assert Stack().resource("RestoreFunction")["DeadLetterQueue"] == {
-            "Type": "SQS",
-            "TargetArn": "<DeadLetterQueue.Arn>",
-        }
-        for role in ("RunPlanRole", "ScheduleRole", RESTORE_ROLE):
+        for function in ("RestoreFunction", "RecoverFunction", "DrillFunction", "ReturnItemsFunction"):
+            assert Stack().resource(function)["DeadLetterQueue"] == {
+                "Type": "SQS",
+                "TargetArn": "<DeadLetterQueue.Arn>",
+            }
+        for role in ("RunPlanRole", "ScheduleRole", RESTORE_ROLE, RECOVER_ROLE, DRILL_ROLE, RETURN_ROLE):
             [sending] = [each for each in statements(Stack(), role) if each["Action"] == "sqs:SendMessage"]
             assert sending["Resource"] == "<DeadLetterQueue.Arn>"
 
@@ -731,7 +925,16 @@ class TestRun:
             each for each in statements(Stack(), "RunPlanRole") if each["Action"] == "lambda:InvokeFunction"
         ]
         assert invoking["Resource"] == [
-            f"<{name}.Arn>:live" for name in FUNCTIONS if name not in ("RunPlanFunction", "RestoreFunction")
+            f"<{name}.Arn>:live"
+            for name in FUNCTIONS
+            if name
+            not in (
+                "RunPlanFunction",
+                "RestoreFunction",
+                "RecoverFunction",
+                "DrillFunction",
+                "ReturnItemsFunction",
+            )
         ]
 
     def test_it_keeps_its_own_progress(self) -> None:
@@ -750,7 +953,8 @@ class TestRun:
             function = alias["Properties"]["FunctionName"]["Ref"]
             assert target["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
             started[function] = target
-        assert started.keys() == {"RunPlanFunction", "CheckRecoveryPointsFunction"}
+        assert started.keys() == {"RunPlanFunction", "CheckRecoveryPointsFunction", "DrillFunction"}
+        assert "DurableConfig" in resources["DrillFunction"]["Properties"]
         assert "DurableConfig" in resources["RunPlanFunction"]["Properties"]
         assert "DurableConfig" not in resources["CheckRecoveryPointsFunction"]["Properties"]
         dead_letters = {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
@@ -850,7 +1054,7 @@ class TestDefaultPlan:
         assert plan.time_zone == "Europe/Berlin"
 
     def test_each_of_its_parameters_arrives(self) -> None:
-        names = [name for name in PLAN_PARAMETERS if name not in VAULT_OF]
+        names = [name for name in PLAN_PARAMETERS if name not in (*VAULT_OF, "Drills")]
         counts = {name: str(number) for number, name in enumerate(names, 11)}
         others = {
             "TimeZone": "Asia/Tokyo",
@@ -859,9 +1063,10 @@ class TestDefaultPlan:
             "CopyOptionGroups": '{"auditing": "auditing-west"}',
             "VaultOptionGroups": '{"auditing-west": "auditing-vault"}',
         } | {name: value for name, value in WITH_COPIES.items() if name in PLAN_PARAMETERS}
-        stack = Stack(given=counts | others)
+        stack = Stack(given=counts | others | {"Drills": "on"})
         plan = parse_plan("nightly", plan_text(stack), limits(stack))
         copy, vault = plan.copies
+        assert plan.drill is not None
         assert (vault.keep, vault.slots) == (copy.keep, copy.slots)
         assert (vault.copy_unencrypted, vault.place) == (copy.copy_unencrypted, f"{AWAY}@{VAULT}")
         arrived = {
@@ -890,6 +1095,8 @@ class TestDefaultPlan:
             "WindowMinutes": plan.window_minutes,
             "RpoHours": plan.rpo_hours,
             "RtoMinutes": plan.rto_minutes,
+            "DrillWithinDays": plan.drill.within_days,
+            "DrillMaxUsd": plan.drill.max_usd.normalize(),
             "MaxDeletesPerRun": plan.breaker.max_deletes_per_run,
             "MaxDeleteShare": plan.breaker.max_delete_share,
         }
@@ -998,7 +1205,7 @@ def deployments() -> list[tuple[str, dict[str, str]]]:
 
 class TestDeployments:
     def test_there_is_one_for_each_size(self) -> None:
-        assert {name for name, _ in deployments()} == {"mvp", "production", "enterprise"}
+        assert {name for name, _ in deployments()} == {"mvp", "production", "enterprise", "standby"}
 
     @pytest.mark.parametrize(("name", "overrides"), deployments())
     def test_its_values_are_allowed(self, name: str, overrides: dict[str, str]) -> None:
@@ -1008,7 +1215,7 @@ class TestDeployments:
     def test_its_plan_can_be_used(self, name: str, overrides: dict[str, str]) -> None:
         stack = Stack(given=overrides)
         plan = parse_plan("nightly", plan_text(stack), limits(stack))
-        assert bool(plan.copies) is (name == "enterprise")
+        assert bool(plan.copies) is (name in ("enterprise", "standby"))
 
 
 class TestHints:
@@ -1094,16 +1301,82 @@ class TestStores:
         assert len(alarm["AlarmDescription"]) <= 1024
 
     def test_the_alarm_on_errors_counts_every_function_and_takes_silence_for_zero(self) -> None:
-        [total, *counted] = Stack().resource("FunctionErrorsAlarm")["Metrics"]
         watched = {
-            dimension["Value"] for one in counted for dimension in one["MetricStat"]["Metric"]["Dimensions"]
+            (one["MetricStat"]["Metric"]["MetricName"], dimension["Value"])
+            for alarm in ("FunctionErrorsAlarm", "FunctionThrottlesAlarm", "RecoveryErrorsAlarm")
+            for one in self.counted(alarm)
+            for dimension in one["MetricStat"]["Metric"]["Dimensions"]
         }
-        assert watched == {f"<{name}>" for name in FUNCTIONS}
+        assert watched == {(metric, f"<{name}>") for name in FUNCTIONS for metric in ("Errors", "Throttles")}
+
+    def counted(self, alarm: str) -> list[dict[str, Any]]:
+        total: dict[str, Any]
+        counted: list[dict[str, Any]]
+        [total, *counted] = Stack().resource(alarm)["Metrics"]
         filled = ", ".join(f"FILL({one['Id']}, 0)" for one in counted)
         assert total["Expression"] == f"SUM([{filled}])"
+        assert len(counted) <= 10, "an alarm takes no more (CloudWatch's user guide)"
+        return counted
 
     def test_people_are_subscribed_only_when_there_is_an_address(self) -> None:
         assert not Stack().of_type("AWS::SNS::Subscription")
         told = Stack(given={"AlertEmail": "team@example.com"})
         [subscription] = told.of_type("AWS::SNS::Subscription").values()
         assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.com")
+
+
+class TestStandby:
+    """The same template in the copy Region, for when the other one is gone."""
+
+    LIKE_THE_FIRST: Mapping[str, str] = {"CopyRegion": HOME, "CopyBucket": "exports", "CopyOnEvents": "on"}
+    STANDBY = Stack(given={**LIKE_THE_FIRST, "StandbyOf": AWAY})
+
+    def test_the_resources_are_in_the_other_region(self) -> None:
+        variables = self.STANDBY.resolve(template()["Globals"]["Function"]["Environment"]["Variables"])
+        assert (variables["HOLDFAST_HOME_REGION"], variables["HOLDFAST_COPY_REGIONS"]) == (AWAY, HOME)
+        assert (
+            Stack().resolve(template()["Globals"]["Function"]["Environment"]["Variables"])[
+                "HOLDFAST_HOME_REGION"
+            ]
+            == HOME
+        )
+
+    def test_nothing_runs_by_itself(self) -> None:
+        states = [
+            event["Properties"]["State"]
+            for function in self.STANDBY.of_type("AWS::Serverless::Function").values()
+            for event in function.get("Events", {}).values()
+        ]
+        assert states
+        assert set(states) == {"DISABLED"}
+        assert not self.STANDBY.of_type("AWS::Events::Rule")
+
+    def test_nothing_rings_since_nothing_runs(self) -> None:
+        assert not self.STANDBY.of_type("AWS::CloudWatch::Dashboard")
+        rings = self.STANDBY.of_type("AWS::CloudWatch::Alarm")
+        assert (
+            not {"RunOverdueAlarm", "RunNotOkAlarm", "RecoveryPointsAlarm", "FunctionErrorsAlarm"}
+            & rings.keys()
+        )
+        assert "RunOverdueAlarm" in Stack().of_type("AWS::CloudWatch::Alarm")
+
+    @pytest.mark.parametrize("role", [RESTORE_ROLE, RECOVER_ROLE])
+    def test_it_restores_here_and_only_reads_there(self, role: str) -> None:
+        """The names of tables, instances and clusters there are read, and nothing is written."""
+        there = {
+            action
+            for each in statements(self.STANDBY, role)
+            if any(f":{AWAY}:" in resource for resource in as_list(each["Resource"]))
+            for action in as_list(each["Action"])
+        }
+        assert there
+        assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in there)
+
+    def test_it_has_to_be_where_the_copies_are(self) -> None:
+        rule = template()["Rules"]["StandbyIsInCopyRegion"]
+        held = [self.STANDBY.resolve(one["Assert"]) for one in rule["Assertions"]]
+        assert all(held)
+        for wrong in ({"StandbyOf": HOME}, {"CopyRegion": AWAY}, {"VaultOfAccountId": VAULT}):
+            stack = Stack(given={**self.STANDBY.given, **wrong})
+            assert stack.resolve(rule["RuleCondition"])
+            assert not all(stack.resolve(one["Assert"]) for one in rule["Assertions"]), wrong

@@ -98,9 +98,15 @@ class TestAlarms:
         assert alarm.period.total_seconds() * alarm.evaluation_periods <= 86_400
         assert 1 <= alarm.datapoints_to_alarm <= alarm.evaluation_periods
 
-    @pytest.mark.parametrize("name", ["FunctionErrorsAlarm", "FunctionThrottlesAlarm"])
-    def test_no_function_is_left_out(self, name: str) -> None:
-        assert {value for one in watched_by(name) for _, value in one.dimensions} == FUNCTIONS
+    @pytest.mark.parametrize(
+        ("metric", "name"), [("Errors", "FunctionErrorsAlarm"), ("Throttles", "FunctionThrottlesAlarm")]
+    )
+    def test_no_function_is_left_out(self, metric: str, name: str) -> None:
+        watched = [
+            *watched_by(name),
+            *(one for one in watched_by("RecoveryErrorsAlarm") if one.name == metric),
+        ]
+        assert {value for one in watched for _, value in one.dimensions} == FUNCTIONS
 
     def test_a_run_is_overdue_when_its_backups_are_too_old(self) -> None:
         assert alarm_from(Stack().resource("RunOverdueAlarm")).threshold == 26

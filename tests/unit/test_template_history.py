@@ -42,12 +42,17 @@ def rules() -> dict[str, dict[str, Any]]:
         ("PosturesExpire", "posture/"),
         ("DrillsExpire", "drills/"),
         ("RestoresExpire", "restores/"),
+        ("ReturnsExpire", "returns/"),
     ],
 )
 def test_what_an_auditor_reads_stays_for_the_days_that_were_asked_for(rule: str, prefix: str) -> None:
     assert rules()[rule]["Prefix"] == prefix
     assert rules()[rule]["ExpirationInDays"] == parameters()["ReportRetentionDays"]
     assert rules()[rule]["Status"] == "Enabled"
+
+
+def test_recorded_settings_stay_for_as_long_as_a_backup_may_need_them() -> None:
+    assert not [rule for rule in rules().values() if "settings/".startswith(rule.get("Prefix", "-"))]
 
 
 def test_the_pages_before_do_not_pile_up_and_the_page_stays() -> None:
@@ -124,7 +129,9 @@ def _roles() -> list[str]:
 
 
 def test_the_functions_are_told_of_the_lock() -> None:
-    settings = read_settings(environment(LOCKED, "CheckRecoveryPointsFunction") | {"AWS_REGION": "us-east-1"})
+    settings = read_settings(
+        environment(LOCKED, "CheckRecoveryPointsFunction") | {"AWS_REGION": "eu-central-1"}
+    )
     assert (settings.record_lock_mode, settings.record_lock_days) == ("GOVERNANCE", 30)
 
 

@@ -14,23 +14,34 @@ from holdfast.adapters.accounts import Accounts, Keys
 from holdfast.adapters.aurora import AuroraBackups
 from holdfast.adapters.aurora_restore import AuroraRestorer
 from holdfast.adapters.calls import client_config
+from holdfast.adapters.databases import SqlDatabases
 from holdfast.adapters.dynamodb import DynamoDBBackups
 from holdfast.adapters.dynamodb_exports import DynamoDBExports
+from holdfast.adapters.dynamodb_items import DynamoDBItems
+from holdfast.adapters.dynamodb_rehearsal import DynamoDBRehearser
 from holdfast.adapters.dynamodb_restore import DynamoDBRestorer
 from holdfast.adapters.ebs import EbsBackups
+from holdfast.adapters.ebs_rehearsal import EbsRehearser
 from holdfast.adapters.ebs_restore import EbsRestorer
+from holdfast.adapters.lambda_verifier import VERIFIER_SECONDS, LambdaVerifier
 from holdfast.adapters.meter import Meter
 from holdfast.adapters.patience import Patience
 from holdfast.adapters.rds import RdsBackups
 from holdfast.adapters.rds_common import RdsRegions
+from holdfast.adapters.rds_rehearsal import AuroraRehearser, RdsRehearser
 from holdfast.adapters.rds_restore import RdsRestorer
-from holdfast.adapters.s3_documents import Lock
+from holdfast.adapters.s3_documents import Lock, S3Documents
+from holdfast.adapters.s3_drills import S3Drills
 from holdfast.adapters.s3_page import S3Page
 from holdfast.adapters.s3_postures import S3Postures
 from holdfast.adapters.s3_records import READ_SECONDS as RECORD_READ_SECONDS
 from holdfast.adapters.s3_records import S3Records
+from holdfast.adapters.s3_recoveries import S3Recoveries
 from holdfast.adapters.s3_restores import S3Restores
+from holdfast.adapters.s3_returns import S3Returns
+from holdfast.adapters.s3_settings import S3Settings
 from holdfast.adapters.s3_turns import RENEWAL_ATTEMPTS, RENEWAL_READ_SECONDS, S3Turns
+from holdfast.adapters.secret import ManagedSecret
 from holdfast.adapters.service_quotas import ServiceQuotas
 from holdfast.adapters.sns import SnsChat, SnsNotifier
 from holdfast.adapters.ssm_holds import SsmHolds
@@ -51,6 +62,7 @@ from holdfast.ports import (
     CopyPorts,
     CreatePorts,
     Deadline,
+    DrillPorts,
     Grouper,
     HoldList,
     Notifier,
@@ -58,10 +70,17 @@ from holdfast.ports import (
     Provider,
     PrunePorts,
     Quotas,
+    RecordPorts,
     RecordStore,
+    RecoverPorts,
+    Rehearser,
     RestorePorts,
     Restorer,
+    ReturnPorts,
+    SettingsStore,
     Turns,
+    Verifier,
+    VerifyPorts,
 )
 from holdfast.prices import load_prices
 from holdfast.settings import Settings, read_settings
@@ -69,6 +88,7 @@ from holdfast.settings import Settings, read_settings
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
@@ -120,6 +140,44 @@ class App:
             providers=self.providers,
             restorers=self.restorers,
             restores=S3Restores(client=self._s3, bucket=self.settings.bucket),
+            recorded=self.recorded_settings,
+        )
+
+    @cached_property
+    def recover_ports(self) -> RecoverPorts:
+        return RecoverPorts(
+            restore=self.restore_ports,
+            settings=self.recorded_settings,
+            recoveries=S3Recoveries(client=self._s3, bucket=self.settings.bucket),
+        )
+
+    @cached_property
+    def record_ports(self) -> RecordPorts:
+        return RecordPorts(
+            providers=self.providers, restorers=self.restorers, settings=self.recorded_settings
+        )
+
+    @cached_property
+    def recorded_settings(self) -> SettingsStore:
+        """Where the settings of what is protected are recorded: here, and where the exports go."""
+        config = client_config(read_seconds=RECORD_READ_SECONDS)
+        return S3Settings(
+            home=S3Documents(client=self._s3, bucket=self.settings.bucket),
+            copies=[
+                S3Documents(client=self._accounts.client("s3", region, config), bucket=bucket)
+                for region, bucket in self.settings.copy_buckets.items()
+            ],
+            stack=self.settings.stack,
+        )
+
+    @cached_property
+    def return_ports(self) -> ReturnPorts:
+        return ReturnPorts(
+            tables=DynamoDBItems(
+                clients=lambda region: self._accounts.client("dynamodb", region, client_config())
+            ),
+            restores=S3Restores(client=self._s3, bucket=self.settings.bucket),
+            returns=S3Returns(client=self._s3, bucket=self.settings.bucket),
         )
 
     @cached_property
@@ -135,6 +193,58 @@ class App:
             ),
         ]
         return {restorer.kind: restorer for restorer in made}
+
+    @cached_property
+    def drill_ports(self) -> DrillPorts:
+        return DrillPorts(
+            restore=self.restore_ports,
+            copiers=self.copiers,
+            rehearsers=self.rehearsers,
+            plans=self.plans,
+            drills=S3Drills(client=self._s3, bucket=self.settings.bucket),
+            prices=self._prices,
+            verifier=self.verifier,
+            places=(self.home.region, *self.settings.copy_regions),
+        )
+
+    @cached_property
+    def rehearsers(self) -> Mapping[str, Rehearser]:
+        """How a rehearsed restore of each kind is checked and removed."""
+        made: list[Rehearser] = [
+            DynamoDBRehearser(
+                clients=lambda region: self._accounts.client("dynamodb", region, client_config()),
+                exports=self._exports,
+            ),
+            RdsRehearser(regions=self._rds_regions),
+            AuroraRehearser(regions=self._rds_regions),
+            EbsRehearser(
+                clients=lambda place: self._accounts.client("ec2", place, client_config()),
+                account=self.home.account,
+            ),
+        ]
+        return {rehearser.kind: rehearser for rehearser in made}
+
+    @cached_property
+    def verifier(self) -> Verifier | None:
+        """Who asks databases by SQL, if anybody does."""
+        function = self.settings.verifier_function
+        if not function:
+            return None
+        return LambdaVerifier(client=self._lambda, function=function)
+
+    @cached_property
+    def _lambda(self) -> "LambdaClient":
+        config = client_config(attempts=1, read_seconds=VERIFIER_SECONDS)
+        return self.patience.watched(self._session.client("lambda", config=config))
+
+    @cached_property
+    def verify_ports(self) -> VerifyPorts:
+        client = self.patience.watched(self._session.client("secretsmanager", config=client_config()))
+        return VerifyPorts(
+            secret=ManagedSecret(client=client, arn=self.settings.verifier_secret),
+            databases=SqlDatabases(ca_file=self.settings.verifier_ca_file),
+            queries=self.settings.verifier_queries,
+        )
 
     @cached_property
     def quotas(self) -> Quotas:
@@ -217,9 +327,13 @@ class App:
             records=self.records,
             postures=S3Postures(client=self._s3, bucket=self.settings.bucket, lock=self._record_lock),
             page=S3Page(client=self._s3, bucket=self.settings.bucket, render=_page),
-            prices=SsmPrices(client=self._ssm, parameter=self.settings.prices_parameter, parse=load_prices),
+            prices=self._prices,
             quotas=self.quotas,
         )
+
+    @cached_property
+    def _prices(self) -> SsmPrices:
+        return SsmPrices(client=self._ssm, parameter=self.settings.prices_parameter, parse=load_prices)
 
     @cached_property
     def turns(self) -> Turns:
@@ -259,7 +373,9 @@ class App:
         return DynamoDBBackups(
             client=self._dynamodb_client,
             once=lambda: self.patience.watched(
-                self._session.client("dynamodb", config=client_config(attempts=1))
+                self._session.client(
+                    "dynamodb", region_name=self.home.region, config=client_config(attempts=1)
+                )
             ),
             tagging=self._tagging,
             exports=self._exports,
@@ -277,7 +393,9 @@ class App:
 
     @cached_property
     def _dynamodb_client(self) -> "DynamoDBClient":
-        return self.patience.watched(self._session.client("dynamodb", config=client_config()))
+        return self.patience.watched(
+            self._session.client("dynamodb", region_name=self.home.region, config=client_config())
+        )
 
     @cached_property
     def _exports(self) -> DynamoDBExports:
@@ -337,7 +455,9 @@ class App:
     def _tagging(self) -> Tagging:
         return Tagging(
             lambda: self.patience.watched(
-                self._session.client("resourcegroupstaggingapi", config=client_config())
+                self._session.client(
+                    "resourcegroupstaggingapi", region_name=self.home.region, config=client_config()
+                )
             )
         )
 
@@ -360,4 +480,4 @@ def bootstrap(deadline: Deadline) -> App:
 @cache
 def _app() -> App:
     settings = read_settings(os.environ)
-    return App(settings, boto3.Session(region_name=settings.region))
+    return App(settings, boto3.Session(region_name=settings.here))

@@ -7,6 +7,7 @@ descriptions of the fields below are those sentences, and `docs/plans.md` explai
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
 
@@ -25,6 +26,7 @@ from holdfast.core.errors import PlanError
 from holdfast.core.model import (
     Breaker,
     CopyRule,
+    DrillRule,
     KeepPolicy,
     KeyRule,
     Origin,
@@ -218,6 +220,35 @@ class _Prune(_Document):
     max_delete_share: float = Field(default=0.25, ge=0, le=1, description="a number from 0 to 1")
 
 
+class _Drill(_Document):
+    within_days: int = Field(default=91, ge=1, le=366, description="a whole number from 1 to 366")
+    every_days: int = Field(default=7, ge=1, le=31, description="a whole number from 1 to 31")
+    max_usd: float = Field(default=5, ge=0, le=100_000, description="a number from 0 to 100000")
+    sample: int = Field(default=100, ge=0, le=1000, description="a whole number from 0 to 1000")
+    most_missing_share: float = Field(default=0.02, ge=0, le=1, description="a number from 0 to 1")
+    settings: dict[_Text, dict[_Text, dict[_Text, Any]]] = Field(
+        default_factory=dict, description="an object of places, of kinds, of settings as a restore takes them"
+    )
+
+    @field_validator("settings")
+    @classmethod
+    def _known_kinds(
+        cls, value: dict[str, dict[str, dict[str, Any]]], info: ValidationInfo
+    ) -> dict[str, dict[str, dict[str, Any]]]:
+        limits = _limits(info)
+        places = {limits.home_region, *limits.copy_regions}
+        if unknown := sorted(value.keys() - places):
+            raise _mistake(f"{_list(unknown)} is no place of backups; give some of {_list(places)}")
+        kinds = {kind for by_kind in value.values() for kind in by_kind}
+        if unknown := sorted(kinds - set(limits.kinds)):
+            raise _mistake(f"{_list(unknown)} is no kind of resource; give some of {_list(limits.kinds)}")
+        return value
+
+    def rule(self) -> DrillRule:
+        values = self.model_dump()
+        return DrillRule(**values | {"max_usd": Decimal(str(self.max_usd))})
+
+
 _UNUSABLE = object()
 """In the place of a `vault_of` that has a mistake of its own."""
 
@@ -237,6 +268,9 @@ class _Plan(_Document):
     rpo_hours: int = Field(default=26, ge=1, le=8784, description="a whole number from 1 to 8784")
     rto_minutes: int = Field(default=60, ge=1, le=525_600, description="a whole number from 1 to 525600")
     prune: _Prune = Field(default_factory=_Prune, description="an object of limits")
+    drill: _Drill | None = Field(
+        default=None, description="an object that says how restores are rehearsed, or null for not at all"
+    )
 
     @field_validator("name")
     @classmethod
@@ -265,6 +299,13 @@ class _Plan(_Document):
     def _existing_zone(cls, value: str) -> str:
         if value != "UTC" and value not in available_timezones():
             raise _mistake(f"{value!r} is not allowed; give {cls.model_fields['time_zone'].description}")
+        return value
+
+    @field_validator("drill")
+    @classmethod
+    def _of_its_own(cls, value: _Drill | None, info: ValidationInfo) -> _Drill | None:
+        if value and info.data.get("vault_of"):
+            raise _mistake("with vault_of, the stack that made the copies rehearses; leave it out")
         return value
 
     @field_validator("copies")
@@ -364,6 +405,7 @@ def _plan_of(document: _Plan, limits: PlanLimits) -> Plan:
         rpo_hours=document.rpo_hours,
         rto_minutes=document.rto_minutes,
         vault_of=Origin(account=origin.account, region=origin.region) if origin else None,
+        drill=document.drill.rule() if document.drill else None,
     )
 
 

@@ -11,16 +11,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from holdfast.core.asking import Login
+from holdfast.core.checks import Check
 from holdfast.core.cost import Prices
+from holdfast.core.drilling import Drilling, Leftover
 from holdfast.core.holds import Hold
+from holdfast.core.items import Item, KeyPart, Page, Table, Written
 from holdfast.core.model import Backup, CopyLaws, CopySettings, Mark, Plan, Resource, Retention
 from holdfast.core.posture import Drill, Posture
+from holdfast.core.recorded import Inventory
+from holdfast.core.recovery import Recovery, RecoveryRequest
 from holdfast.core.report import Report, Stage
 from holdfast.core.restoring import (
     Configuration,
     Filled,
     Found,
     Pick,
+    Piece,
     Restore,
     Settings,
     Settled,
@@ -28,7 +35,9 @@ from holdfast.core.restoring import (
     Wanted,
     Window,
 )
+from holdfast.core.returning import Return, ReturnRequest
 from holdfast.core.told import Told
+from holdfast.core.verifying import Question, Verdict
 
 type Deadline = Callable[[], float]
 """Seconds left before this work must be over."""
@@ -143,6 +152,199 @@ class RestoreStore(Protocol):
         """Keep it in the place of what was kept of its request."""
 
     def address(self, request: str) -> str:
+        """Where that is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What a drill has restored, and of what: `pieces` are the backup's, `sample` and `most_missing_share`
+    the plan's (`core.model.DrillRule`)."""
+
+    drill: str
+    source: str
+    arn: str
+    region: str
+    pieces: Sequence[Piece]
+    sample: int
+    most_missing_share: float
+
+
+class Rehearser(Protocol):
+    """A kind whose restores can be rehearsed. Nothing here removes what does not bear the drill's tag."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def given(self, known: Settings, tags: Mapping[str, str]) -> Settings:
+        """What a drill's restore must have otherwise than its source: these tags in the place of its own, no
+        protection from deletion, nothing that reaches others."""
+
+    def checks(self, rehearsed: Rehearsed) -> Sequence[Check]:
+        """What is found of the data in what was restored."""
+
+    def question(self, rehearsed: Rehearsed) -> Question | None:
+        """What a verifier is to be asked about it; `None` where there is nothing to be asked by SQL."""
+
+    def remove(self, found: Found, target: Target, drill: str) -> None:
+        """Begin to remove what this drill's restore made. Safe to repeat until nothing of it stands. Raises
+        `NotReady` when it is too early, and `AlreadyExists` when it is not the drill's."""
+
+    def leftovers(self, region: str) -> Sequence[Leftover]:
+        """All in a Region that drills made, by tag or by name."""
+
+    def remove_leftover(self, left: Leftover) -> bool:
+        """Begin to remove it; whether it is gone already."""
+
+
+class DrillStore(Protocol):
+    """Where drills are kept: those at work by their ids, and what came of each rehearsal for ever."""
+
+    def load(self, drill: str) -> Drilling | None:
+        """Raises `ProviderError` when there is one that cannot be read."""
+
+    def begin(self, drilling: Drilling) -> Drilling:
+        """Keep it, unless one of its id is kept; the one that is kept now."""
+
+    def save(self, drilling: Drilling) -> None: ...
+
+    def record(self, drill: Drill, digest: str) -> None:
+        """Keep what came of a rehearsal, for the page and for whoever asks in a year. `digest` stands for its
+        resource and place."""
+
+    def last(self, plan: str, since: datetime) -> Mapping[str, datetime]:
+        """When a plan's rehearsals of each digest came to their end last, from then on."""
+
+    def address(self, drill: str) -> str:
+        """Where the whole of a drill is."""
+
+
+class Verifier(Protocol):
+    """Who can ask a database by SQL whether it is what it should be."""
+
+    def verify(self, question: Question) -> Verdict:
+        """Raises `ProviderError` when it could not be asked."""
+
+
+class Secret(Protocol):
+    """What only the reference verifier may read."""
+
+    def read(self) -> str: ...
+
+
+class Database(Protocol):
+    """A database that is asked, and not changed. `tables_sql` counts the tables that are not the server's
+    own; `greeting` and `version` are what it told when it was reached."""
+
+    @property
+    def tables_sql(self) -> str: ...
+
+    @property
+    def greeting(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def rows(self, sql: str, slot: datetime | None) -> Sequence[Sequence[object]]:
+        """What a statement answers, in whose place of `:slot` the slot stands. Raises `DatabaseRefused`, also
+        when it would write, or takes too long."""
+
+    def close(self) -> None: ...
+
+
+class Databases(Protocol):
+    """The way to a restored database."""
+
+    def connect(self, question: Question, login: Login) -> AbstractContextManager[Database]:
+        """Raises `DatabaseRefused` when it cannot be reached, or lets nobody in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyPorts:
+    """What the reference verifier needs. `queries` is the text of the variable VERIFIER_QUERIES."""
+
+    secret: Secret
+    databases: Databases
+    queries: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What became of what was to be stored in more than one place: the `address` of the first that has it
+    (empty when none has), and a problem for each that has not, as a sentence. `may_pass`: of one of these
+    places it may be by itself that another time it can be written."""
+
+    address: str
+    problems: tuple[str, ...] = ()
+    may_pass: bool = False
+
+
+class SettingsStore(Protocol):
+    """Where the settings of a plan's resources are recorded, by slot."""
+
+    def save(self, inventory: Inventory) -> Saved:
+        """Store it as that of its plan and slot, wherever there is a place for it. Never raises."""
+
+    def load(self, plan: str, slot: datetime) -> Inventory | None:
+        """What is recorded for just that slot."""
+
+    def newest(self, plan: str, until: datetime) -> Inventory | None:
+        """That of the newest slot at or before an instant. What it lacks, where it is not whole, is that of
+        the slots before. `None` when nothing is recorded."""
+
+    def find(self, plan: str, arn: str, slot: datetime) -> Configuration | None:
+        """The settings of a resource as recorded for the slot, else for the newest one before it, else for
+        the oldest one after it; `None` when none has it."""
+
+
+class Tables(Protocol):
+    """Tables and their items. What one item alone is refused for is told (`Written`), and not raised."""
+
+    def table(self, arn: str) -> Table | None:
+        """`None` when there is none."""
+
+    def expiry(self, arn: str) -> str:
+        """The attribute that time to live goes by; empty when it is off."""
+
+    def page(self, arn: str, after: Item | None, most: int) -> Page:
+        """The items behind that key, in the table's own order: `most` at most, and fewer where they are
+        large."""
+
+    def find(self, arn: str, keys: Sequence[Item]) -> Page:
+        """Of at most 100 items those that are there, in whatever order."""
+
+    def put(self, arn: str, item: Item, was: Item | None, keys: Sequence[KeyPart]) -> Written:
+        """Write an item where there is none of its key, or in the place of `was`. Whatever else is there by
+        now stays."""
+
+
+class ReturnStore(Protocol):
+    """Where returns of lost items are kept, by the ids of their requests; those of dry runs apart."""
+
+    def load(self, request: ReturnRequest) -> tuple[Return | None, str]:
+        """What is kept under the request's id, and the mark of that writing. Raises `ProviderError` when it
+        cannot be read."""
+
+    def save(self, kept: Return, mark: str) -> str:
+        """Keep it in the place of what has that mark; the new mark. An empty one: in the place of nothing.
+        Raises a retryable `ProviderError` when something else is kept by now."""
+
+    def address(self, request: ReturnRequest) -> str:
+        """Where that is."""
+
+
+class RecoveryStore(Protocol):
+    """Where recoveries are kept, by the ids of their requests; those of dry runs apart."""
+
+    def load(self, request: RecoveryRequest) -> Recovery | None:
+        """What is kept under the request's id. Raises `ProviderError` when it cannot be read."""
+
+    def begin(self, recovery: Recovery) -> Recovery:
+        """Keep it, unless one of its request's id is kept; the one that is kept now."""
+
+    def save(self, recovery: Recovery) -> None:
+        """Keep it in the place of what was kept of its request."""
+
+    def address(self, request: RecoveryRequest) -> str:
         """Where that is."""
 
 
@@ -331,6 +533,49 @@ class RestorePorts:
     providers: Mapping[str, Provider]
     restorers: Mapping[str, Restorer]
     restores: RestoreStore
+    recorded: SettingsStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverPorts:
+    """What recovering a Region needs."""
+
+    restore: RestorePorts
+    settings: SettingsStore
+    recoveries: RecoveryStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPorts:
+    """What recording settings needs. Both mappings are by kind of resource, and nothing is changed there."""
+
+    providers: Mapping[str, Provider]
+    restorers: Mapping[str, Restorer]
+    settings: SettingsStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillPorts:
+    """What drilling needs. The mappings are by kind of resource; `verifier` is `None` where there is none."""
+
+    restore: RestorePorts
+    copiers: Mapping[str, Copier]
+    rehearsers: Mapping[str, Rehearser]
+    plans: PlanStore
+    drills: DrillStore
+    prices: PriceList
+    verifier: Verifier | None
+    places: Sequence[str]
+    """Where drills may have left something behind: all Regions that the stack works in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnPorts:
+    """What returning lost items needs."""
+
+    tables: Tables
+    restores: RestoreStore
+    returns: ReturnStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,9 @@ class Settings:
 
     stack: str
     region: str
+    """Of the resources."""
+    here: str
+    """The Region of the stack itself: another one in a standby, which is there to restore."""
     account: str
     plans_path: str
     bucket: str
@@ -34,10 +37,22 @@ class Settings:
     record_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
     """S3 Object Lock's mode for records and postures; `None` for no lock."""
     record_lock_days: int
+    verifier_function: str = ""
+    """The name or ARN of the function that asks restored databases by SQL; empty for none."""
+    verifier_secret: str = ""
+    """These three are of that function, where it is the reference one: the ARN of its secret, its queries as
+    JSON, and the file with the authority of the servers' certificates."""
+    verifier_queries: str = ""
+    verifier_ca_file: str = ""
     stage_functions: Mapping[str, str]
     """The alias to invoke of each stage, by the stage's name."""
     memory_mb: int = 0
     """The function's own, which Lambda tells; 0 elsewhere."""
+
+    @property
+    def restore_regions(self) -> tuple[str, ...]:
+        """Where all of a plan can be restored, the usual one first."""
+        return (self.here,) if self.here != self.region else (*self.copy_regions, self.region)
 
 
 _REQUIRED = (
@@ -51,6 +66,7 @@ _STAGE_VARIABLES = {
     "create": "HOLDFAST_CREATE_FUNCTION",
     "copy": "HOLDFAST_COPY_FUNCTION",
     "prune": "HOLDFAST_PRUNE_FUNCTION",
+    "settings": "HOLDFAST_SETTINGS_FUNCTION",
     "check": "HOLDFAST_CHECK_FUNCTION",
     "report": "HOLDFAST_REPORT_FUNCTION",
 }
@@ -77,13 +93,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             f"HOLDFAST_SNAPSHOT_QUOTA is {quota!r}: give a whole number from 1 to 999999, or none"
         )
     problems += _lock_problems(environment)
+    problems += _standby_problems(environment)
     copy_regions = _list(environment.get("HOLDFAST_COPY_REGIONS", ""))
     copy_bucket = environment.get("HOLDFAST_COPY_BUCKET", "")
     if problems:
         raise SettingsError("the environment cannot be used: " + "; ".join(problems) + " (see template.yaml)")
     return Settings(
         stack=environment["HOLDFAST_STACK"],
-        region=environment["AWS_REGION"],
+        region=environment.get("HOLDFAST_HOME_REGION") or environment["AWS_REGION"],
+        here=environment["AWS_REGION"],
         account=environment["HOLDFAST_ACCOUNT"],
         plans_path=environment["HOLDFAST_PLANS_PATH"].rstrip("/"),
         bucket=environment["HOLDFAST_BUCKET"],
@@ -99,11 +117,25 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         prices_parameter=environment.get("HOLDFAST_PRICES_PARAMETER", ""),
         record_lock_mode=_LOCK_MODES[environment.get("HOLDFAST_RECORD_LOCK_MODE", "")],
         record_lock_days=int(environment.get("HOLDFAST_RECORD_LOCK_DAYS") or 0),
+        verifier_function=environment.get("HOLDFAST_VERIFIER", ""),
+        verifier_secret=environment.get("VERIFIER_SECRET_ARN", ""),
+        verifier_queries=environment.get("VERIFIER_QUERIES", ""),
+        verifier_ca_file=environment.get("VERIFIER_CA_FILE", ""),
         stage_functions={
             stage: environment[name] for stage, name in _STAGE_VARIABLES.items() if environment.get(name)
         },
         memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0),
     )
+
+
+def _standby_problems(environment: Mapping[str, str]) -> list[str]:
+    home, here = environment.get("HOLDFAST_HOME_REGION", ""), environment.get("AWS_REGION", "")
+    copies = _list(environment.get("HOLDFAST_COPY_REGIONS", ""))
+    if home in ("", here) or here in copies:
+        return []
+    return [
+        f"HOLDFAST_HOME_REGION is {home!r}, and {here!r} is no copy Region: a standby stands in CopyRegion"
+    ]
 
 
 def _lock_problems(environment: Mapping[str, str]) -> list[str]:

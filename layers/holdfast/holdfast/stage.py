@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
 
+from holdfast.core.drilling import Drilling, DrillRequest
 from holdfast.core.gathered import glance_of
 from holdfast.core.model import CheckRequest, Request
 from holdfast.core.naming import format_slot
 from holdfast.core.posture import Posture
+from holdfast.core.recovery import LineState, Recovery, RecoveryRequest
 from holdfast.core.report import Report, Stage
 from holdfast.core.restoring import Restore, RestoreRequest
+from holdfast.core.returning import Return, ReturnRequest
 from holdfast.core.usage import Usage
 from holdfast.ports import Deadline, RecordStore
 from holdfast.telemetry import follow, tell, tell_posture
@@ -63,6 +66,70 @@ def tell_restore(restore: Restore, logger: Logger) -> Restore:
     told = {"act": "restore", "state": str(restore.state), "reason": restore.reason, "backup": restore.arn}
     logger.info("looked", extra=told)
     return restore
+
+
+def tell_recorded(summary: dict[str, Any], logger: Logger) -> dict[str, Any]:
+    """Log how many resources' settings are recorded, and which are not; the same summary."""
+    state = "pending" if summary["unfinished"] else "done"
+    reason = f"{summary['recorded']} of {summary['of']} recorded"
+    logger.info("recorded", extra={"act": "record settings", "state": state, "reason": reason})
+    for sentence in summary["problems"]:
+        logger.warning("unrecorded", extra={"act": "record settings", "state": state, "reason": sentence})
+    return summary
+
+
+def tell_verdict(verdict: dict[str, object], logger: Logger) -> dict[str, object]:
+    """Log what a verifier answers; the same answer."""
+    told = {"act": "verify", "state": "done" if verdict["passed"] else "failed", "reason": verdict["reason"]}
+    logger.info("verified", extra=told)
+    return verdict
+
+
+def begin_drill(request: DrillRequest, logger: Logger) -> None:
+    """As `begin`, for a drill, which is of no slot."""
+    logger.append_keys(run=request.id, stage="drill", plan=request.plan, dry_run=request.dry_run)
+    logger.info("began")
+
+
+def tell_drill(drilling: Drilling, logger: Logger) -> Drilling:
+    """Log how far each rehearsal is; the same drill."""
+    for one in drilling.rehearsals:
+        told = {"act": "rehearse", "state": str(one.stand), "resource": one.resource, "place": one.place}
+        logger.info("looked", extra=told | {"reason": one.why or one.trouble, "backup": one.arn})
+    for left in drilling.swept:
+        told = {"act": "sweep", "state": "removed" if left.gone else "left", "resource": left.arn}
+        logger.info("looked", extra=told | {"reason": left.trouble})
+    return drilling
+
+
+def begin_recovery(request: RecoveryRequest, logger: Logger) -> None:
+    """As `begin`, for a recovery, which is of no slot."""
+    logger.append_keys(run=request.id, stage="recover", plan=request.plan, dry_run=request.dry_run)
+    logger.info("began")
+
+
+def tell_recovery(recovery: Recovery, logger: Logger) -> Recovery:
+    """Log how far each restore in flight is, and in the end what became of all; the same recovery."""
+    for one in recovery.lines:
+        if recovery.is_over or one.state is LineState.PENDING:
+            told = {"act": "recover", "state": str(one.state), "resource": one.resource}
+            logger.info("looked", extra=told | {"reason": one.reason, "backup": one.backup})
+    for sentence in recovery.problems:
+        logger.warning("problem", extra={"act": "recover", "reason": sentence})
+    return recovery
+
+
+def begin_return(request: ReturnRequest, logger: Logger) -> None:
+    """As `begin`, for a return of lost items."""
+    logger.append_keys(run=request.id, stage="return", resource=request.source, dry_run=request.dry_run)
+    logger.info("began")
+
+
+def tell_return(kept: Return, logger: Logger) -> Return:
+    """Log how far a return is, in numbers: no key of an item; the same return."""
+    told = {"act": "return", "state": str(kept.state), "reason": kept.reason, "to": kept.target}
+    logger.info("looked", extra=told | {"counts": asdict(kept.counts)})
+    return kept
 
 
 def finish(

@@ -23,6 +23,7 @@ What does not parse as such a key is not ours, is not listed and never touched.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -286,6 +287,15 @@ class DynamoDBExports:
             )
             for arn in arns
         ]
+
+    def item_count(self, place: str, source: str, arn: str) -> int | None:
+        """How many items a whole export has, as its summary counts them."""
+        [files] = self.files(place, source, [arn])
+        key = f"{files.manifest.rpartition('/')[0]}/{_SUMMARY}"
+        with translated(KIND, f"s3://{files.bucket}/{key}", "GetObject"):
+            body = self._s3(place).get_object(Bucket=files.bucket, Key=key)["Body"].read()
+        count = json.loads(body).get("itemCount")
+        return int(count) if count is not None else None
 
     def arn_of(self, key: str) -> str:
         """The ARN of the export that a key, or the beginning of its files' keys, is of; empty when it is of

@@ -49,6 +49,10 @@ class RestoreRefused(HoldfastError):
     """A restore that cannot be done as it was asked for. The text names the way that would work."""
 
 
+class DatabaseRefused(HoldfastError):
+    """What a database, or the way to it, did not let be asked. The text says why, in the server's words."""
+
+
 class RunFailed(HoldfastError):
     """A run that ended with something missing. Raised after its report went out."""
 

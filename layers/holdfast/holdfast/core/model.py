@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from holdfast.core.glance import Glance
 from holdfast.core.spans import Span
@@ -326,6 +328,21 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrillRule:
+    """How restores are rehearsed: each resource, from each place, `within_days`, by drills that come
+    `every_days` and cost at most `max_usd` each. `sample` items of a table are looked up by key, and of
+    those that DynamoDB counted at most `most_missing_share` may be missing. `settings` are by place and
+    kind, as a restore takes them."""
+
+    within_days: int = 91
+    every_days: int = 7
+    max_usd: Decimal = Decimal(5)
+    sample: int = 100
+    most_missing_share: float = 0.02
+    settings: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A named policy. `docs/plans.md` says what each key means.
 
@@ -343,6 +360,7 @@ class Plan:
     rpo_hours: int = 26
     rto_minutes: int = 60
     vault_of: Origin | None = None
+    drill: DrillRule | None = None
 
     def policy_for(self, place: str) -> KeepPolicy:
         """The policy of a location: that of the copy rule for the place, else the plan's own."""

@@ -17,7 +17,7 @@ class Fixtures:
     they watch: CloudWatch bills each of an expression's."""
 
     keys: int = 1
-    alarm_metrics: int = 16
+    alarm_metrics: int = 26
     dashboards: int = 1
     plans: int = 1
     places: int = 1

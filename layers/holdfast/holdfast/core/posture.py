@@ -7,8 +7,10 @@ nothing ran at all. `core.assessing` finds it out.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
+from holdfast.core.checks import Check
 from holdfast.core.cost import Cost, CostLine
 from holdfast.core.glance import Standing
 from holdfast.core.model import Home, name_of
@@ -191,17 +193,22 @@ class Headroom:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """One rehearsed restore, as `drills/` in the report bucket tells of it. `seconds` is how long it took,
-    which the plan allows `rto_minutes` for."""
+    which the plan allows `rto_minutes` for. `slot` is that of its backup, which was `age_hours` old when the
+    drill began; `None` when there was none."""
 
     at: datetime
     plan: str
     resource: str
     place: str
-    slot: datetime
+    slot: datetime | None
     passed: bool
     seconds: float
     rto_minutes: int
     reason: str = ""
+    age_hours: float | None = None
+    rpo_hours: int | None = None
+    estimated_usd: Decimal = Decimal(0)
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ class Stage(StrEnum):
     CREATE = "create"
     COPY = "copy"
     PRUNE = "prune"
+    SETTINGS = "settings"
+    """What `record_settings` does. It leaves what it recorded, and no record of outcomes."""
+
     CHECK = "check"
     """What `check_recovery_points` does. It leaves a posture, and no record of outcomes."""
 

@@ -88,6 +88,8 @@ def _verdict(restore: Restore) -> str:
     said = f"{restore.to} stands in {request.region}, made of {name} in {duration(restore.seconds)}."
     if restore.known is None:
         said += " The source is gone and its settings are not known: compare them with what you have of them."
+    elif restore.known.recorded is not None:
+        said += f" Its settings are those recorded on {format_slot(restore.known.recorded)}."
     return said + f" Nothing uses it yet: point at it what used {name}."
 
 

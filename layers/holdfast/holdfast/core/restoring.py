@@ -120,21 +120,24 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A resource's settings as they are, and why some could not be read (by name)."""
+    """A resource's settings as they are, and why some could not be read (by name). `recorded` is when they
+    were, of those that a run recorded; `None` of those that were read a moment ago."""
 
     arn: str
     settings: Settings
     unread: Mapping[str, str] = field(default_factory=dict)
+    recorded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One backup that a restore is made of."""
+    """One backup that a restore is made of. `slot` and `plan` are those of its mark, if it has one."""
 
     arn: str
     id: str
     place: str
     slot: datetime | None = None
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +286,7 @@ def piece_of(backup: Backup) -> Piece:
         id=backup.id,
         place=place_of(backup.region, backup.account),
         slot=slot_of(backup) if backup.mark else None,
+        plan=backup.mark.plan if backup.mark else "",
     )
 
 
@@ -319,13 +323,18 @@ def restore_to_dict(restore: Restore) -> dict[str, Any]:
                     "id": one.id,
                     "place": one.place,
                     "slot": format_slot(one.slot) if one.slot else None,
+                    "plan": one.plan,
                 }
                 for one in pick.pieces
             ],
         },
         "source": None
         if restore.known is None
-        else {"settings": dict(restore.known.settings), "unread": dict(restore.known.unread)},
+        else {
+            "settings": dict(restore.known.settings),
+            "unread": dict(restore.known.unread),
+            "recorded": format_slot(restore.known.recorded) if restore.known.recorded else None,
+        },
         "filled": {"done": restore.filled.done, "total": restore.filled.total},
         "settings": [
             {
@@ -382,7 +391,10 @@ def restore_from_dict(data: Mapping[str, Any]) -> Restore:
         known=None
         if source is None
         else Configuration(
-            arn=asked["resource"], settings=dict(source["settings"]), unread=dict(source["unread"])
+            arn=asked["resource"],
+            settings=dict(source["settings"]),
+            unread=dict(source["unread"]),
+            recorded=_instant(source["recorded"]) if source.get("recorded") else None,
         ),
         filled=Filled(done=int(data["filled"]["done"]), total=int(data["filled"]["total"])),
         settings=tuple(
@@ -409,6 +421,7 @@ def _pick(data: Mapping[str, Any]) -> Pick:
                 id=one["id"],
                 place=one["place"],
                 slot=_instant(one["slot"]) if one["slot"] else None,
+                plan=one.get("plan", ""),
             )
             for one in data["backups"]
         ),

@@ -10,8 +10,8 @@ from holdfast.core.headroom import quota_reached
 from holdfast.core.model import Backup, Home, Plan, Request
 from holdfast.core.planning import ToCreate, not_there, plan_creates, select, state_of_created, together
 from holdfast.core.report import Action, Outcome, Report, Stage, State
-from holdfast.ports import CreatePorts, Deadline, Grouper, Provider, ResourceQuery
-from holdfast.usecases.sweep import SKEW, always, name_taken, nothing_to_do, sweep, unlisted
+from holdfast.ports import CreatePorts, Deadline, Grouper, Provider
+from holdfast.usecases.sweep import SKEW, always, listed, name_taken, nothing_to_do, sweep, unlisted
 
 _NOT_OURS = (
     "another create_backups is at work for this plan, or was killed a moment ago: a later sweep goes on"
@@ -48,9 +48,9 @@ def create_backups(
             left += of_kind.left
             chosen += of_kind.chosen
             groups |= of_kind.groups
-    listed = {one.resource for one in (*left, *chosen)}
-    if "" not in listed:  # else not all could be listed, and what is missing is not known
-        chosen += not_there(listed | groups, plan.select)
+    told = {one.resource for one in (*left, *chosen)}
+    if "" not in told:  # else not all could be listed, and what is missing is not known
+        chosen += not_there(told | groups, plan.select)
     protected = any(one.state is not State.SKIPPED or request.dry_run for one in chosen)
     return Report(
         stage=Stage.CREATE,
@@ -88,9 +88,8 @@ class _OfKind:
 
 def _create_kind(provider: Provider, work: _Work) -> _OfKind:
     request, home, plan = work.request, work.home, work.plan
-    query = ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include))
     try:
-        resources = provider.resources(query)
+        resources = listed(provider, plan)
         chosen, left = select(resources, plan.select)
         backups = provider.backups(home.region, since=request.slot - SKEW) if chosen else ()
     except ProviderError as error:

@@ -19,6 +19,7 @@ from holdfast.core.errors import (
     Throttled,
 )
 from holdfast.core.model import Home
+from holdfast.core.naming import format_slot
 from holdfast.core.picking import name_for, pick
 from holdfast.core.report import State
 from holdfast.core.restore_message import message_of
@@ -28,6 +29,7 @@ from holdfast.core.restoring import (
     Filled,
     Found,
     Phase,
+    Pick,
     Restore,
     RestoreRequest,
     RestoreState,
@@ -171,20 +173,50 @@ def _planned(ports: RestorePorts, request: RestoreRequest, now: datetime) -> Res
     )
     if taken := restorer.look(planned.target):
         return planned.ends(RestoreState.REFUSED, _taken(taken, planned), now)
-    return replace(planned, known=_known(restorer, request))
+    known = _known(ports, request, picked)
+    return replace(planned, known=known, reason=planned.reason + _of_settings(known))
 
 
-def _known(restorer: Restorer, request: RestoreRequest) -> Configuration | None:
-    """The source's settings; `None` when it is gone. That its Region cannot be reached hinders no restore
-    elsewhere: it may be why one is needed."""
+def _known(ports: RestorePorts, request: RestoreRequest, picked: Pick) -> Configuration | None:
+    """The source's settings: as they are, else as a run recorded them with the backup; `None` when it is gone
+    and nothing is recorded. That its Region cannot be reached hinders no restore elsewhere: it may be why one
+    is needed."""
+    unreached = ""
     try:
-        return restorer.configuration(request.resource)
+        standing = ports.restorers[request.kind].configuration(request.resource)
     except (Throttled, NotReady, CredentialsExpired):
         raise  # it answers, and will tell in a while
     except ProviderError as error:
         if not request.is_abroad:
             raise
-        return Configuration(arn=request.resource, settings={}, unread={_ALL: str(error)})
+        standing, unreached = None, str(error)
+    if standing is not None:
+        return standing
+    recorded, unread = _recorded(ports, request, picked)
+    why = "; ".join(filter(None, (unreached, unread)))
+    if recorded is None and why:
+        return Configuration(arn=request.resource, settings={}, unread={_ALL: why})
+    return recorded
+
+
+def _recorded(ports: RestorePorts, request: RestoreRequest, picked: Pick) -> tuple[Configuration | None, str]:
+    """What a run recorded of the source, and why that could not be read: it never hinders a restore."""
+    last = picked.pieces[-1] if picked.pieces else None
+    if last is None or last.slot is None:
+        return None, ""  # of no backup, or of one that no run made
+    try:
+        return ports.recorded.find(last.plan, request.resource, last.slot), ""
+    except ProviderError as error:
+        return None, f"what was recorded of its settings cannot be read: {error}"
+
+
+def _of_settings(known: Configuration | None) -> str:
+    """Where the source's settings are from, behind a reason; empty when they are its own as they stand."""
+    if known is None:
+        return "; the source's settings are not known"
+    if known.recorded is not None:
+        return f"; the source's settings are those recorded on {format_slot(known.recorded)}"
+    return f"; the source's settings are not known: {known.unread[_ALL]}" if _ALL in known.unread else ""
 
 
 def _asked(request: RestoreRequest, now: datetime) -> Restore:
@@ -260,8 +292,8 @@ def _finished(restorer: Restorer, kept: Restore, found: Found, now: datetime, de
     if restored is None:
         return _waiting(kept, "it cannot be seen at the moment", now)
     outcomes = compare(kept.known, restored, kept.request.settings, settled.problems)
-    unknown = "" if kept.known else "; the source's settings are not known"
-    return replace(kept.ends(RestoreState.DONE, f"it stands{unknown}", now), settings=outcomes)
+    reason = f"it stands{_of_settings(kept.known)}"
+    return replace(kept.ends(RestoreState.DONE, reason, now), settings=outcomes)
 
 
 def _filling(filled: Filled) -> str:

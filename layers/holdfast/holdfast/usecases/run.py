@@ -1,5 +1,5 @@
-"""A run: sweeps until nothing is pending or the window closes, then pruning, a look at how everything stands,
-and one message, always."""
+"""A run: sweeps until nothing is pending or the window closes, then pruning, the settings of what is
+protected, a look at how everything stands, and one message, always."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,8 +88,11 @@ def run_plan(context: RunContext, plans: PlanStore, request: Request) -> dict[st
             problems.append("prune_backups was not run, since create_backups did not finish its work")
         else:
             run.sweep((Stage.PRUNE,), window_seconds)
+        if not request.dry_run:
+            run.sweep((Stage.SETTINGS,), window_seconds)
     glance = {} if request.dry_run else _check(context, request)
-    problems += [f"{stage}_backups could not do its work: {why}" for stage, why in run.crashes.items()]
+    problems += [f"{_function(stage)} could not do its work: {why}" for stage, why in run.crashes.items()]
+    problems += _sentences(run.summaries.get(Stage.SETTINGS, {}).get("problems"))
     if request.dry_run:
         return {**payload, "problems": problems, "stages": {str(k): v for k, v in run.summaries.items()}}
     summary = _publish(context, {**payload, "problems": problems, **glance})
@@ -144,6 +147,14 @@ def _goes_on(result: Mapping[str, object], crashed: int) -> bool:
     if result.get("crashed"):
         return crashed < _MOST_CRASHES
     return bool(result.get("unfinished"))
+
+
+def _function(stage: Stage) -> str:
+    return "record_settings" if stage is Stage.SETTINGS else f"{stage}_backups"
+
+
+def _sentences(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _number(value: object) -> float:

@@ -20,9 +20,9 @@ from holdfast.core.errors import (
     Throttled,
     Unprepared,
 )
-from holdfast.core.model import Plan, Request
+from holdfast.core.model import Plan, Request, Resource
 from holdfast.core.report import Action, Outcome, Report, Stage, State
-from holdfast.ports import Deadline
+from holdfast.ports import Deadline, Provider, ResourceQuery
 
 STOP_BEFORE_SECONDS = 60.0
 """No act is begun with less time left: one attempt of its first call, and the record, still fit in it. What
@@ -49,6 +49,11 @@ def nothing_to_do(stage: Stage, plan: Plan, request: Request) -> Report:
         vault_of=plan.vault_of,
         run=request.run,
     )
+
+
+def listed(provider: Provider, plan: Plan) -> Sequence[Resource]:
+    """Of a kind, what `core.planning.select` chooses a plan's resources from."""
+    return provider.resources(ResourceQuery(tags=plan.select.tags, everything=bool(plan.select.include)))
 
 
 def sweep[Step, Told](
